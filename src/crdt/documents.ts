@@ -1,0 +1,400 @@
+import {
+  type Clock,
+  createEmitter,
+  createHybridClock,
+  createScope,
+  createStore,
+  type Emitter,
+  FlockError,
+  type HybridClock,
+  isFlockError,
+  type RandomBytes,
+  randomId,
+  type Store,
+  type Undo,
+} from "../base/index.ts";
+import {
+  decodeDocumentMessage,
+  type DocumentName,
+  parseDocumentName,
+  readDocumentName,
+  type RegisterRecord,
+  sharedName,
+} from "../protocol/index.ts";
+import { createEntryLog, type EntryLog } from "./entry-log.ts";
+import type { Received } from "./guard.ts";
+import type { Persistence } from "./persistence/port.ts";
+import { openPresence, type PresenceBoard } from "./presence.ts";
+import { loadReceived, missingOf } from "./received.ts";
+import { createSaver, cursorKey } from "./saver.ts";
+import { openSharedDocument, type SharedDocument } from "./shared-document.ts";
+import type { LinkState, OpenSocket, OpenTabChannel } from "./transports/port.ts";
+import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
+import { openTabLink, type TabLink } from "./transports/tab-link.ts";
+import { readWriter, type Writer } from "./writer.ts";
+import { createWriterPool, listWriters, type WriterPool } from "./writer-pool.ts";
+
+/** What a replica's storage is worth at the moment. */
+export type StorageState = "ready" | "memory-only" | "failed";
+
+/** How a replica stands. */
+export interface DocumentsStatus {
+  readonly storage: StorageState;
+  readonly network: LinkState;
+  /** Writes made here that the relay has not acknowledged; 0 without a relay. */
+  readonly pending: number;
+}
+
+/** The documents of a room on this device: loaded, kept, exchanged with the relay and with other tabs. */
+export interface Documents {
+  readonly session: string;
+  readonly status: Store<DocumentsStatus>;
+  readonly log: EntryLog;
+  readonly presence: PresenceBoard;
+  /** The main shared document. */
+  readonly shared: SharedDocument;
+  /** Opens a writer for an agent: the first of its writers here that nobody has open, else a new one. */
+  openWriter(agent: string): Promise<OpenedWriter>;
+  /** The latest record of every writer known here. */
+  registers(): Map<string, RegisterRecord>;
+  readonly registerChanged: Emitter<string>;
+  /** Whether this writer is open in this replica. */
+  isHere(writer: string): boolean;
+  /** Resolves once the relay or another tab has told what this replica lacked; at once where there is neither. */
+  readonly caughtUp: Promise<void>;
+  readonly online: Store<boolean>;
+  readonly problems: Emitter<FlockError>;
+  connect(): void;
+  disconnect(): void;
+  /** Resolves when everything written and received so far is stored, or storing has failed. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** A writer, and whether it had a past on this device. */
+export interface OpenedWriter {
+  writer: Writer;
+  resumed: boolean;
+}
+
+export interface DocumentsOptions {
+  room: string;
+  principal: string;
+  /** The first part of every database's name: tells rooms of different relays and principals apart. */
+  prefix: string;
+  persistence: Persistence;
+  clock: Clock;
+  random: RandomBytes;
+  relay: { url: string; openSocket: OpenSocket } | undefined;
+  openTabChannel: OpenTabChannel | undefined;
+}
+
+/**
+ * Opens a room's documents; resolves once what this device has is loaded. It never waits for the network.
+ *
+ * @throws `crdt/storage-failed`
+ */
+export async function openDocuments(options: DocumentsOptions): Promise<Documents> {
+  const { principal, prefix, persistence, clock, random } = options;
+  const session = randomId(random);
+  const scope = createScope();
+  const problems = createEmitter<FlockError>();
+  const log = createEntryLog();
+  const hybrid: HybridClock = createHybridClock(clock);
+  const records = await persistence.open(`${prefix}records`);
+  scope.add(() => records.close());
+  const received = await loadReceived(records, { log, hybrid, random });
+  const registerChanged = received.registerChanged;
+  // What closed tabs of this device wrote is in their writers' databases, and no relay sends it here again.
+  for (const id of await listWriters(records)) {
+    const store = await persistence.open(`${prefix}writer/${id}`);
+    for await (const [name, update] of readWriter(id, store)) received.preload(name, update);
+    await store.close();
+  }
+
+  let storage: StorageState = persistence.durable ? "ready" : "memory-only";
+  const online = createStore(false);
+  const shared = new Map<string, SharedDocument>();
+  /** Messages for documents that are being opened. */
+  const opening = new Map<string, { waiting: Uint8Array[]; done: Promise<void> }>();
+  let resumed = true;
+  let rejoined = false;
+  let catchUp: () => void = () => {};
+  const caughtUp = new Promise<void>((resolve) => {
+    catchUp = resolve;
+  });
+  let cursor = parseCursor(await records.get(cursorKey));
+
+  const saver = createSaver({
+    records,
+    takeUnsaved: () => received.takeUnsaved(),
+    async confirmShared() {
+      await Promise.all([...opening.values()].map(({ done }) => done));
+      await Promise.all([...shared.values()].map((each) => each.confirm()));
+    },
+    onStored: () => setStorage(persistence.durable ? "ready" : "memory-only"),
+    onFailed: (error) => reportStorage(error),
+  });
+
+  function setStorage(next: StorageState): void {
+    storage = next;
+    refreshStatus();
+  }
+
+  function reportStorage(failure: unknown): void {
+    setStorage("failed");
+    problems.emit(
+      isFlockError(failure)
+        ? failure
+        : new FlockError("crdt/storage-failed", "This device's storage failed.", { cause: failure }),
+    );
+  }
+
+  function report(error: FlockError): void {
+    if (error.code === "crdt/storage-failed") reportStorage(error);
+    else problems.emit(error);
+  }
+
+  // The relay -------------------------------------------------------------------------------------
+
+  const link: RelayLink | undefined =
+    options.relay &&
+    createRelayLink({
+      ...options.relay,
+      clock,
+      random,
+      events: {
+        cursor: () => cursor,
+        welcomed(epoch, held) {
+          resumed = held;
+          if (!held) cursor = { epoch, sequence: 0 };
+        },
+        message: receiveFromRelay,
+        advanced(reached) {
+          cursor = reached;
+          saver.note(reached);
+        },
+        joined() {
+          for (const each of shared.values()) each.joined(resumed);
+          pool.joined(resumed);
+          online.set(true);
+          catchUp();
+        },
+        presences: (entries) => presence.heardRelay(entries),
+        signalled: () => {},
+        dropped() {
+          for (const each of shared.values()) each.dropped();
+          presence.lostRelay();
+          online.set(false);
+        },
+        problem: report,
+      },
+    });
+
+  function receiveFromRelay(name: string, payload: Uint8Array): void {
+    const parsed = parseDocumentName(name);
+    if (parsed.kind === "shared") {
+      const open = shared.get(name);
+      if (open) settle(parsed, open.receiveFromRelay(payload));
+      else openOnArrival(name, payload);
+      return;
+    }
+    const message = decodeDocumentMessage(payload);
+    if (message.type === "step1") pool.resync(parsed.writer, name, message.stateVector);
+    else if ((message.type === "update" || message.type === "step2") && !pool.owns(name)) {
+      settle(parsed, received.receive(parsed, message.update));
+    }
+  }
+
+  /** What the guard did not let through is told, never asked for again; a gap is asked for once a connection. */
+  function settle(name: DocumentName, { result, ...refusal }: Received): void {
+    if (result === "gap" && !rejoined) {
+      rejoined = true;
+      cursor = { epoch: "", sequence: 0 };
+      link?.rejoin();
+    } else if (result === "gap" || result === "refused") {
+      const { code = "gate/gap", message = "it rests on something that the relay does not have" } = refusal as Partial<
+        Extract<Received, { result: "refused" }>
+      >;
+      problems.emit(new FlockError(code, `An update of ${name.name} was not applied: ${message}`, { details: { document: name.name } }));
+    }
+  }
+
+  function openOnArrival(name: string, payload: Uint8Array): void {
+    const present = opening.get(name);
+    if (present) {
+      present.waiting.push(payload);
+      return;
+    }
+    const waiting = [payload];
+    const done = openShared(name).then((document) => {
+      opening.delete(name);
+      for (const message of waiting) settle(parseDocumentName(name), document.receiveFromRelay(message));
+      if (online.get()) document.joined(resumed);
+    }, report);
+    opening.set(name, { waiting, done });
+  }
+
+  // Documents and writers -------------------------------------------------------------------------
+
+  async function openShared(name: string): Promise<SharedDocument> {
+    const document = await openSharedDocument({
+      name,
+      databaseName: `${prefix}document/${name}`,
+      persistence,
+      records,
+      link,
+      clock,
+      onPending: refreshStatus,
+      onProblem: report,
+    });
+    document.changed.on((update) => tabs?.publish(name, update));
+    shared.set(name, document);
+    scope.add(() => document.close());
+    return document;
+  }
+
+  const pool: WriterPool = createWriterPool({
+    principal,
+    prefix,
+    persistence,
+    records,
+    log,
+    hybrid,
+    clock,
+    random,
+    link,
+    onStored: (name, update) => tabs?.publish(name, update),
+    onRegisterChanged: (writer) => registerChanged.emit(writer),
+    onWriters: (writers) => presence.setWriters(writers),
+    onPending: refreshStatus,
+    onProblem: report,
+  });
+
+  const main = await openShared(sharedName());
+
+  const presence = openPresence({
+    session,
+    clock,
+    announce(own) {
+      link?.announce(JSON.stringify(own));
+      tabs?.announce(own);
+    },
+  });
+  scope.add(() => presence.close());
+  link?.announce(JSON.stringify(presence.own()));
+
+  // Other tabs ------------------------------------------------------------------------------------
+
+  const tabs: TabLink | undefined =
+    options.openTabChannel &&
+    openTabLink({
+      name: prefix,
+      session,
+      clock,
+      openChannel: options.openTabChannel,
+      events: {
+        have: () => [...received.stateVectors(), ...pool.stateVectors()],
+        *lacks(documents) {
+          for (const [name] of received.stateVectors()) {
+            const update = received.missing(name, documents.get(name));
+            if (update) yield [name, update];
+          }
+          for (const [name, document] of [...pool.documents(), ...sharedDocuments()]) {
+            const update = missingOf(document, documents.get(name));
+            if (update) yield [name, update];
+          }
+        },
+        received: receiveFromTab,
+        presence: (other) => presence.heardTab(other),
+        left: (other) => presence.lostTab(other),
+        own: () => presence.own(),
+        answered: catchUp,
+      },
+    });
+  if (!link && !tabs) catchUp();
+
+  function* sharedDocuments(): Iterable<[string, SharedDocument["document"]]> {
+    for (const { name, document } of shared.values()) yield [name, document];
+  }
+
+  function receiveFromTab(name: string, update: Uint8Array): void {
+    const parsed = readDocumentName(name);
+    if (!parsed) return;
+    if (parsed.kind === "shared") {
+      const open = shared.get(name);
+      if (open) open.receiveFromTab(update);
+      return;
+    }
+    if (!pool.owns(name) && received.receive(parsed, update).result === "applied") saver.note();
+  }
+
+  // Status ----------------------------------------------------------------------------------------
+
+  const status = createStore<DocumentsStatus>({ storage, network: "offline", pending: 0 });
+  function refreshStatus(): void {
+    let pending = pool.pending;
+    if (link) for (const each of shared.values()) pending += each.pending;
+    const next = { storage, network: link?.status.get() ?? "offline", pending };
+    const now = status.get();
+    if (now.storage !== next.storage || now.network !== next.network || now.pending !== next.pending) status.set(next);
+  }
+  const stopStatus: Undo = link?.status.subscribe(refreshStatus) ?? (() => {});
+  scope.add(stopStatus);
+  refreshStatus();
+
+  let closing: Promise<void> | undefined;
+  /** Nothing comes in any more, then everything is stored, then the databases are let go. */
+  async function closeInOrder(): Promise<void> {
+    link?.disconnect();
+    tabs?.close();
+    await pool.close();
+    await saver.flush();
+    await scope.close();
+  }
+
+  return {
+    session,
+    status,
+    log,
+    presence,
+    shared: main,
+    openWriter: (agent) => pool.open(agent),
+    registers() {
+      const all = new Map<string, RegisterRecord>();
+      for (const writer of received.writers()) {
+        const record = received.register(writer);
+        if (record) all.set(writer, record);
+      }
+      for (const [writer, record] of pool.registers()) all.set(writer, record);
+      return all;
+    },
+    registerChanged,
+    isHere: (writer) => pool.isOpen(writer),
+    caughtUp,
+    online,
+    problems,
+    connect() {
+      rejoined = false;
+      link?.connect();
+    },
+    disconnect: () => link?.disconnect(),
+    async flush() {
+      await pool.flush();
+      await saver.flush();
+      await Promise.all([...shared.values()].map((each) => each.confirm()));
+    },
+    close() {
+      closing ??= closeInOrder();
+      return closing;
+    },
+  };
+}
+
+function parseCursor(value: unknown): Cursor {
+  if (typeof value === "object" && value !== null && "epoch" in value && "sequence" in value) {
+    const { epoch, sequence } = value;
+    if (typeof epoch === "string" && typeof sequence === "number") return { epoch, sequence };
+  }
+  return { epoch: "", sequence: 0 };
+}

@@ -1,0 +1,81 @@
+import * as Y from "yjs";
+import { type Batch, decodeBatch, type PageName, pageRoot } from "../protocol/index.ts";
+
+/** One page of a lane: an append-only Yjs document whose array holds batches. */
+export interface Page {
+  readonly name: PageName;
+  readonly document: Y.Doc;
+  /** Entries of the batches read so far. */
+  readonly length: number;
+  /** Bytes of the batches read so far. */
+  readonly bytes: number;
+  /** True once a batch did not decode: nothing after it is read, on any replica. */
+  readonly broken: boolean;
+  /** The page before this one and its full length, once the first batch is here. */
+  readonly previous: Batch["previous"];
+  /** Appends the bytes of a batch; the document's `update` event carries the change. */
+  append(batch: Uint8Array): void;
+  /** The batches that arrived since the last call, in order. */
+  read(): Batch[];
+}
+
+/** Creates a page over a document of its own. `writable` pages write as the Yjs client of their name. */
+export function createPage(name: PageName, { writable = false }: { writable?: boolean } = {}): Page {
+  const document = new Y.Doc({ gc: false });
+  if (writable) document.clientID = name.client;
+  const batches = document.getArray<unknown>(pageRoot);
+  let position = 0;
+  let length = 0;
+  let bytes = 0;
+  let broken = false;
+  let previous: Batch["previous"];
+
+  function accept(element: unknown): Batch | undefined {
+    // A batch is wrapped in an array, because Yjs gives each bare Uint8Array a struct of its own.
+    const encoded: unknown = Array.isArray(element) && element.length === 1 ? element[0] : undefined;
+    if (!(encoded instanceof Uint8Array)) return undefined;
+    try {
+      const batch = decodeBatch(encoded);
+      if (batch.first !== length || (batch.previous !== undefined && length > 0)) return undefined;
+      bytes += encoded.length;
+      return batch;
+    } catch {
+      // What does not decode here decodes nowhere: `broken` says so to every replica alike.
+      return undefined;
+    }
+  }
+
+  return {
+    name,
+    document,
+    get length() {
+      return length;
+    },
+    get bytes() {
+      return bytes;
+    },
+    get broken() {
+      return broken;
+    },
+    get previous() {
+      return previous;
+    },
+    append: (batch) => batches.push([[batch]]),
+    read() {
+      const added: Batch[] = [];
+      if (broken || batches.length === position) return added;
+      for (const element of batches.slice(position)) {
+        const batch = accept(element);
+        if (!batch) {
+          broken = true;
+          break;
+        }
+        if (length === 0) previous = batch.previous;
+        length += batch.entries.length;
+        added.push(batch);
+      }
+      position = batches.length;
+      return added;
+    },
+  };
+}

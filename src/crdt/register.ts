@@ -1,0 +1,25 @@
+import * as Y from "yjs";
+import * as z from "zod/mini";
+import { type RegisterRecord, registerKey, registerRecordSchema, registerRoot } from "../protocol/index.ts";
+
+/** A writer's latest word on itself: one document with one key. */
+export interface Register {
+  readonly document: Y.Doc;
+  /** The record; undefined where none was written, or what was written is none. */
+  get(): RegisterRecord | undefined;
+  set(record: RegisterRecord): void;
+}
+
+/** Creates an empty register; a Yjs client of its own each time, so that a lost disk never reuses clocks. */
+export function createRegister(): Register {
+  const document = new Y.Doc();
+  const map = document.getMap<unknown>(registerRoot);
+  return {
+    document,
+    get() {
+      const parsed = z.safeParse(registerRecordSchema, map.get(registerKey));
+      return parsed.success ? parsed.data : undefined;
+    },
+    set: (record) => void map.set(registerKey, record),
+  };
+}

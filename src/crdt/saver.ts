@@ -1,0 +1,76 @@
+import type { FlockError } from "../base/index.ts";
+import type { KeyValueStore, StoredChange } from "./persistence/port.ts";
+import type { Cursor } from "./transports/relay-link.ts";
+
+/** Stores what was received, and the cursor only once everything that it covers is stored. */
+export interface Saver {
+  /** There is something to store; with a cursor, everything up to it has been received. */
+  note(cursor?: Cursor): void;
+  /** Resolves when nothing is left to store, or storing has failed. */
+  flush(): Promise<void>;
+}
+
+export interface SaverOptions {
+  records: KeyValueStore;
+  takeUnsaved(): StoredChange;
+  /** Resolves when the shared documents' own databases hold what arrived. */
+  confirmShared(): Promise<void>;
+  onStored(): void;
+  onFailed(error: unknown): void;
+}
+
+/** The key of the cursor in the room's database. */
+export const cursorKey = "cursor";
+
+/** Creates a saver: one store at a time, and what comes meanwhile goes together into the next. */
+export function createSaver({ records, takeUnsaved, confirmShared, onStored, onFailed }: SaverOptions): Saver {
+  let noted = false;
+  let cursor: Cursor | undefined;
+  /** What a failed store left behind; goes first in the next. */
+  let left: StoredChange = {};
+  let running: Promise<void> | undefined;
+
+  async function run(): Promise<void> {
+    await Promise.resolve();
+    while (noted) {
+      noted = false;
+      const reached = cursor;
+      cursor = undefined;
+      const taken = takeUnsaved();
+      const change: StoredChange = {
+        put: [...(left.put ?? []), ...(taken.put ?? [])],
+        remove: [...(left.remove ?? []), ...(taken.remove ?? [])],
+      };
+      try {
+        if (reached) await confirmShared();
+        await records.write(reached ? { ...change, put: [...(change.put ?? []), [cursorKey, { ...reached }]] } : change);
+        left = {};
+        onStored();
+      } catch (failure) {
+        left = change;
+        cursor ??= reached;
+        onFailed(failure as FlockError);
+        return;
+      }
+    }
+  }
+
+  function start(): void {
+    running ??= run().finally(() => {
+      running = undefined;
+    });
+  }
+
+  return {
+    note(reached) {
+      noted = true;
+      if (reached) cursor = reached;
+      start();
+    },
+    async flush() {
+      if (left.put?.length || left.remove?.length) noted = true;
+      if (noted) start();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,173 @@
+import * as Y from "yjs";
+import { type Clock, createEmitter, type Emitter, type ErrorCode, FlockError, sha256Hex, type Undo } from "../base/index.ts";
+import { decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
+import { guardUpdate, type Received } from "./guard.ts";
+import { isGap } from "./outbound.ts";
+import type { KeyValueStore, Persistence } from "./persistence/port.ts";
+import type { RelayLink, UploadOutcome } from "./transports/relay-link.ts";
+import { openSharedChannel } from "./transports/shared-channel.ts";
+import { createWatermark } from "./watermark.ts";
+import { createWrite, type Write } from "./write.ts";
+
+/** A document that everybody may edit: loaded from this device, kept there, and exchanged with the relay. */
+export interface SharedDocument {
+  readonly name: string;
+  readonly document: Y.Doc;
+  /** A handle on everything written here so far. */
+  write(): Write;
+  /** Changes made here that the relay has not acknowledged. */
+  readonly pending: number;
+  /** A change made here, as an update for other tabs. */
+  readonly changed: Emitter<Uint8Array>;
+  /** Takes a message that came from the relay. */
+  receiveFromRelay(payload: Uint8Array): Received;
+  /** Takes an update that came from another tab. */
+  receiveFromTab(update: Uint8Array): Received;
+  /** The link has joined; without `resumed` the relay may have lost what it had. */
+  joined(resumed: boolean): void;
+  dropped(): void;
+  /** Resolves once everything here is in this device's database. */
+  confirm(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface SharedDocumentOptions {
+  name: string;
+  /** The database that keeps the document. */
+  databaseName: string;
+  persistence: Persistence;
+  /** The room's database, which remembers what the relay had. */
+  records: KeyValueStore;
+  link: RelayLink | undefined;
+  clock: Clock;
+  onPending(): void;
+  onProblem(error: FlockError): void;
+}
+
+/** Where a channel's updates come from besides the people and agents here. */
+const fromTab = Symbol("another tab");
+const digestAfterMs = 2_000;
+
+/**
+ * Opens a shared document; resolves once what the device has is in it.
+ *
+ * @throws `crdt/storage-failed`
+ */
+export async function openSharedDocument(options: SharedDocumentOptions): Promise<SharedDocument> {
+  const { name, persistence, records, link, clock, onPending, onProblem } = options;
+  const parsed = parseDocumentName(name);
+  const document = new Y.Doc();
+  const changed = createEmitter<Uint8Array>();
+  const store = persistence.attach(options.databaseName, document);
+  try {
+    await store.loaded;
+  } catch (failure) {
+    await store.close();
+    throw failure;
+  }
+
+  // Deletions are not in state vectors, so what the relay has is remembered as a digest of the whole snapshot.
+  const digestKey = `relayed/${name}`;
+  let revision = (await digest()) === ((await records.get(digestKey)) ?? (await emptyDigest())) ? 0 : 1;
+  const relayed = createWatermark(0);
+  let resyncing = false;
+  let refused = false;
+  let cancelDigest: Undo = () => {};
+
+  const channel = link && openSharedChannel({ name, document, link, onUpload: (outcome, whole) => void follow(outcome, whole) });
+
+  async function digest(): Promise<string> {
+    return sha256Hex(Y.encodeSnapshot(Y.snapshot(document)));
+  }
+
+  const note = (update: Uint8Array, origin: unknown): void => {
+    if (channel && origin === channel.origin) return scheduleDigest();
+    revision++;
+    onPending();
+    if (origin !== fromTab) changed.emit(update);
+  };
+  document.on("update", note);
+
+  async function follow(upload: Promise<UploadOutcome>, whole: boolean): Promise<void> {
+    const upTo = revision;
+    if (whole) resyncing = false;
+    const outcome = await upload;
+    if (outcome.kind === "acknowledged" && !resyncing) {
+      relayed.advance(upTo);
+      scheduleDigest();
+      onPending();
+    } else if (outcome.kind === "refused") {
+      if (isGap(outcome.code)) resyncing = true;
+      else refuse(outcome.code, outcome.message);
+    }
+  }
+
+  /** Stops uploading: a Yjs client's later changes rest on the refused one. The edit stays here. */
+  function refuse(code: string, message: string): void {
+    refused = true;
+    channel?.dropped();
+    const error = new FlockError("crdt/refused", `The relay refused a change of ${name} (${code}): ${message}`, {
+      details: { code: code as ErrorCode, document: name },
+    });
+    relayed.fail(error);
+    onProblem(error);
+  }
+
+  function scheduleDigest(): void {
+    cancelDigest();
+    cancelDigest = clock.after(digestAfterMs, () => void rememberRelayed().catch(() => undefined));
+  }
+
+  /** Losing this costs one superfluous upload at the next start, no data. */
+  async function rememberRelayed(): Promise<void> {
+    cancelDigest();
+    if (relayed.value < revision || refused) return;
+    await records.write({ put: [[digestKey, await digest()]] });
+  }
+
+  function receive(update: Uint8Array, apply: () => void): Received {
+    const received = guardUpdate(parsed, document, update);
+    if (received.result === "applied") apply();
+    return received;
+  }
+
+  return {
+    name,
+    document,
+    changed,
+    get pending() {
+      return revision - relayed.value;
+    },
+    write() {
+      const target = revision;
+      return createWrite({ local: () => store.confirm(), relayed: () => relayed.reached(target) });
+    },
+    receiveFromRelay(payload) {
+      const message = decodeDocumentMessage(payload);
+      if (message.type !== "update" && message.type !== "step2") {
+        if (message.type === "step1" && !refused) channel?.receive(message);
+        return { result: "known" };
+      }
+      return receive(message.update, () => channel?.receive({ type: "update", update: message.update }));
+    },
+    receiveFromTab: (update) => receive(update, () => Y.applyUpdate(document, update, fromTab)),
+    joined(resumed) {
+      if (!resumed) revision++;
+      if (!refused) channel?.joined(relayed.value >= revision);
+    },
+    dropped: () => channel?.dropped(),
+    confirm: () => store.confirm(),
+    async close() {
+      document.off("update", note);
+      channel?.close();
+      relayed.fail(new FlockError("crdt/closed", `The document ${name} was closed before the relay acknowledged.`));
+      await rememberRelayed();
+      await store.close();
+      document.destroy();
+    },
+  };
+}
+
+async function emptyDigest(): Promise<string> {
+  return sha256Hex(Y.encodeSnapshot(Y.emptySnapshot));
+}

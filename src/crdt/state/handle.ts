@@ -1,0 +1,74 @@
+import type * as Y from "yjs";
+import { createEmitter, FlockError, type Store } from "../../base/index.ts";
+import { isJson, type Json } from "../../protocol/index.ts";
+import type { Write } from "../write.ts";
+
+/** What handles need of the document that holds them. */
+export interface StateHost {
+  readonly document: Y.Doc;
+  /** Runs a change as one transaction; the handle settles when all of it has. */
+  transact(change: () => void): Write;
+}
+
+/** A store derived from another: tells only when what the selector gives has changed (`Object.is`). */
+export type Select<T> = <Selected>(selector: (value: T) => Selected) => Store<Selected>;
+
+/** A plain immutable snapshot of a Yjs type, made anew only when the type has changed. */
+export interface Snapshot<T> extends Store<T> {
+  select: Select<T>;
+}
+
+/** Makes the snapshot store of a type. `read` must return frozen or fresh data. */
+export function createSnapshot<T>(type: Pick<Y.AbstractType<Y.YEvent<Y.AbstractType<unknown>>>, "observeDeep">, read: () => T): Snapshot<T> {
+  const changes = createEmitter<T>();
+  let current: { value: T } | undefined;
+
+  function get(): T {
+    current ??= { value: read() };
+    return current.value;
+  }
+
+  type.observeDeep(() => {
+    current = undefined;
+    if (changes.size > 0) changes.emit(get());
+  });
+
+  return {
+    get,
+    subscribe: (listener) => changes.on(listener),
+    select(selector) {
+      return {
+        get: () => selector(get()),
+        subscribe(listener) {
+          let last = selector(get());
+          return changes.on((value) => {
+            const next = selector(value);
+            if (Object.is(next, last)) return;
+            last = next;
+            listener(next);
+          });
+        },
+      };
+    },
+  };
+}
+
+/**
+ * Returns the value as JSON that nobody can change.
+ *
+ * @throws `crdt/invalid-value`
+ */
+export function toJson(value: unknown, what: string): Json {
+  if (isJson(value)) return value;
+  throw new FlockError(
+    "crdt/invalid-value",
+    `${what} is no plain JSON of at most 32 levels: leave out undefined, functions, dates and class instances.`,
+  );
+}
+
+/** Freezes JSON all the way down, so that a snapshot can be handed out. */
+export function freeze<T>(value: T): T {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  for (const part of Object.values(value)) freeze(part);
+  return Object.freeze(value);
+}

@@ -1,0 +1,55 @@
+import type * as Y from "yjs";
+import type { Json } from "../../protocol/index.ts";
+import type { Write } from "../write.ts";
+import { createSnapshot, freeze, type Snapshot, type StateHost, toJson } from "./handle.ts";
+import { fitting, parseValue, type StandardSchema } from "./standard-schema.ts";
+
+/** Values in an order that all replicas agree on. */
+export interface ListHandle<T> extends Snapshot<readonly T[]> {
+  readonly y: Y.Array<unknown>;
+  /** @throws `crdt/invalid-value` */
+  push(...values: T[]): Write;
+  /** @throws `crdt/invalid-value` */
+  insert(index: number, ...values: T[]): Write;
+  /** Deletes `length` values, one by default. */
+  delete(index: number, length?: number): Write;
+}
+
+/** A list in a room's state. */
+export interface ListDefinition<T> {
+  readonly kind: "list";
+  bind(host: StateHost, name: string): ListHandle<T>;
+}
+
+/** Declares a shared list; with a schema, values that do not fit are refused on write and left out on read. */
+export function list<T = Json>(schema?: StandardSchema<unknown, T>): ListDefinition<T> {
+  return {
+    kind: "list",
+    bind(host, name) {
+      const y = host.document.getArray<unknown>(name);
+      const accept = (value: T): Json => toJson(schema ? parseValue(schema, value, name) : value, name);
+      return {
+        ...createSnapshot(y, () => readValues(y, schema)),
+        y,
+        push(...values) {
+          const json = values.map(accept);
+          return host.transact(() => y.push(json));
+        },
+        insert(index, ...values) {
+          const json = values.map(accept);
+          return host.transact(() => y.insert(index, json));
+        },
+        delete: (index, length = 1) => host.transact(() => y.delete(index, length)),
+      };
+    },
+  };
+}
+
+function readValues<T>(y: Y.Array<unknown>, schema: StandardSchema<unknown, T> | undefined): readonly T[] {
+  const values: T[] = [];
+  for (const raw of y.toArray()) {
+    const value = schema ? fitting(schema, raw) : (raw as T);
+    if (value !== undefined) values.push(freeze(value));
+  }
+  return Object.freeze(values);
+}

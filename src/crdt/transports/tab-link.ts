@@ -1,0 +1,134 @@
+import * as z from "zod/mini";
+import type { Clock, Undo } from "../../base/index.ts";
+import type { Presence } from "../../protocol/index.ts";
+import type { OpenTabChannel } from "./port.ts";
+
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
+const session = z.string().check(z.regex(/^[A-Za-z0-9_-]{11}$/));
+const documentName = z.string().check(z.maxLength(400));
+const presence = z.object({
+  session,
+  writers: z.array(z.string()),
+  awareness: z.nullable(z.record(z.string(), z.unknown())),
+});
+
+const tabMessageSchema = z.discriminatedUnion("type", [
+  /** What a tab has: others answer with what it lacks, and where `asks`, with their own. */
+  z.object({ type: z.literal("have"), from: session, asks: z.boolean(), documents: z.array(z.tuple([documentName, bytes])) }),
+  z.object({ type: z.literal("update"), from: session, to: z.optional(session), name: documentName, update: bytes }),
+  /** The answer to `have` is complete. */
+  z.object({ type: z.literal("answered"), from: session, to: session }),
+  z.object({ type: z.literal("presence"), from: session, presence }),
+  z.object({ type: z.literal("bye"), from: session }),
+]);
+
+type TabMessage = z.infer<typeof tabMessageSchema>;
+
+/** What the link asks of its room, and tells it. */
+export interface TabLinkEvents {
+  /** Names and state vectors of what this tab has. */
+  have(): [name: string, stateVector: Uint8Array][];
+  /** What a tab with these documents lacks. */
+  lacks(documents: ReadonlyMap<string, Uint8Array>): Iterable<[name: string, update: Uint8Array]>;
+  received(name: string, update: Uint8Array): void;
+  presence(presence: Presence): void;
+  left(session: string): void;
+  own(): Presence;
+  /** A tab has told all that this one lacked. */
+  answered(): void;
+}
+
+/** The other tabs of this principal in this browser. */
+export interface TabLink {
+  /** Tells what was written and stored here. */
+  publish(name: string, update: Uint8Array): void;
+  announce(presence: Presence): void;
+  close(): void;
+}
+
+export interface TabLinkOptions {
+  name: string;
+  session: string;
+  clock: Clock;
+  openChannel: OpenTabChannel;
+  events: TabLinkEvents;
+}
+
+/** A tab says that it lives this often ... */
+const beatMs = 5_000;
+/** ... and counts as gone after this long without a word; a crashed tab says no goodbye. */
+const goneAfterMs = 16_000;
+
+/** Opens the link and asks the other tabs for what this one lacks. */
+export function openTabLink({ name, session: own, clock, openChannel, events }: TabLinkOptions): TabLink {
+  const seenAt = new Map<string, number>();
+  let closed = false;
+  let cancel: Undo = () => {};
+  const channel = openChannel(name, (data) => {
+    const parsed = z.safeParse(tabMessageSchema, data);
+    // A tab that runs another version of the application may say things that this one does not know.
+    if (parsed.success && parsed.data.from !== own && !closed) receive(parsed.data);
+  });
+
+  function post(message: TabMessage): void {
+    if (!closed) channel.post(message);
+  }
+
+  function receive(message: TabMessage): void {
+    if (message.type === "bye") {
+      seenAt.delete(message.from);
+      events.left(message.from);
+      return;
+    }
+    seenAt.set(message.from, clock.now());
+    switch (message.type) {
+      case "have":
+        answer(message.from, new Map(message.documents));
+        if (message.asks) post({ type: "have", from: own, asks: false, documents: events.have() });
+        post({ type: "presence", from: own, presence: events.own() });
+        break;
+      case "update":
+        if (message.to === undefined || message.to === own) events.received(message.name, message.update);
+        break;
+      case "answered":
+        if (message.to === own) events.answered();
+        break;
+      case "presence":
+        events.presence(message.presence);
+        break;
+    }
+  }
+
+  function answer(to: string, documents: ReadonlyMap<string, Uint8Array>): void {
+    for (const [document, update] of events.lacks(documents)) {
+      post({ type: "update", from: own, to, name: document, update });
+    }
+    post({ type: "answered", from: own, to });
+  }
+
+  function beat(): void {
+    cancel = clock.after(beatMs, () => {
+      post({ type: "presence", from: own, presence: events.own() });
+      for (const [session, at] of seenAt) {
+        if (clock.now() - at < goneAfterMs) continue;
+        seenAt.delete(session);
+        events.left(session);
+      }
+      beat();
+    });
+  }
+
+  post({ type: "have", from: own, asks: true, documents: events.have() });
+  beat();
+
+  return {
+    publish: (document, update) => post({ type: "update", from: own, name: document, update }),
+    announce: (presence) => post({ type: "presence", from: own, presence }),
+    close() {
+      post({ type: "bye", from: own });
+      closed = true;
+      cancel();
+      channel.close();
+    },
+  };
+}

@@ -1,0 +1,45 @@
+import { abortable } from "../base/index.ts";
+
+/** A number that only rises, and those who wait for it. */
+export interface Watermark {
+  readonly value: number;
+  advance(value: number): void;
+  /** Everyone who waits for a number past the present one fails, now and later. */
+  fail(failure: Error): void;
+  /** Resolves once the value has reached `target`. Rejects with the signal's reason, or with what `fail` gave. */
+  reached(target: number, signal?: AbortSignal): Promise<void>;
+}
+
+/** Creates a watermark at `value`. */
+export function createWatermark(value = 0): Watermark {
+  let current = value;
+  let failure: Error | undefined;
+  let waiting: { target: number; resolve: () => void; reject: (failure: Error) => void }[] = [];
+
+  return {
+    get value() {
+      return current;
+    },
+    advance(next) {
+      if (next <= current) return;
+      current = next;
+      const ready = waiting.filter(({ target }) => target <= current);
+      waiting = waiting.filter(({ target }) => target > current);
+      for (const { resolve } of ready) resolve();
+    },
+    fail(reason) {
+      failure = reason;
+      const lost = waiting;
+      waiting = [];
+      for (const { reject } of lost) reject(reason);
+    },
+    reached(target, signal) {
+      if (target <= current) return Promise.resolve();
+      if (failure) return Promise.reject(failure);
+      return abortable(
+        new Promise<void>((resolve, reject) => waiting.push({ target, resolve, reject })),
+        signal,
+      );
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import * as decoding from "lib0/decoding";
+import * as encoding from "lib0/encoding";
+import { FlockError, fromHex, fromUtf8, type Timestamp, toHex, toUtf8 } from "../base/index.ts";
+import { formatPageName, type PageName, parsePageName } from "./document-name.ts";
+import { isJson, type Json, type JsonObject, parseJson } from "./json.ts";
+import { maxEntryBytes, maxPageEntries } from "./limits.ts";
+
+/** What a lane records: a kind, which says who reads it, the entries it rests on, and a body of that kind. */
+export interface EntryRecord {
+  kind: string;
+  /** Ids of the entries that this one rests on and folds after. */
+  parents: readonly string[];
+  body: Json;
+}
+
+/** What one flush wrote, one element of a page's array. */
+export interface Batch {
+  /** The index in the page of the first entry. */
+  first: number;
+  clock: Timestamp;
+  /** In the first batch of a page: the page that it follows, and how many entries that holds. */
+  previous: { page: PageName; length: number } | undefined;
+  /** Ids of the references that the entries name. */
+  references: readonly string[];
+  entries: readonly EntryRecord[];
+}
+
+const batchVersion = 1;
+const hasPrevious = 1;
+const referenceBytes = 32;
+const maxParents = 64;
+const kindPattern = /^[a-z][a-z0-9-]{0,31}$/;
+
+/**
+ * Encodes one entry, once: these bytes are what is stored, hashed and sent.
+ *
+ * @throws `protocol/malformed-batch` where kind, parents or body are not in form.
+ */
+export function encodeEntry({ kind, parents, body }: EntryRecord): Uint8Array {
+  if (!kindPattern.test(kind) || parents.length > maxParents || !isJson(body)) {
+    throw new FlockError(
+      "protocol/malformed-batch",
+      `An entry of kind ${JSON.stringify(kind)} needs a kind of a-z0-9-, at most ${maxParents} parents and a body of plain JSON, at most 32 deep.`,
+    );
+  }
+  return toUtf8(JSON.stringify(parents.length > 0 ? { k: kind, p: parents, b: body } : { k: kind, b: body }));
+}
+
+/** Encodes a batch around entries that {@link encodeEntry} made. */
+export function encodeBatch(
+  header: Omit<Batch, "entries">,
+  entries: readonly Uint8Array[],
+): Uint8Array<ArrayBuffer> {
+  const encoder = encoding.createEncoder();
+  encoding.writeUint8(encoder, batchVersion);
+  encoding.writeUint8(encoder, header.previous ? hasPrevious : 0);
+  encoding.writeVarUint(encoder, header.first);
+  encoding.writeVarUint(encoder, header.clock);
+  if (header.previous) {
+    encoding.writeVarString(encoder, formatPageName(header.previous.page));
+    encoding.writeVarUint(encoder, header.previous.length);
+  }
+  encoding.writeVarUint(encoder, header.references.length);
+  for (const id of header.references) encoding.writeUint8Array(encoder, fromHex(id));
+  encoding.writeVarUint(encoder, entries.length);
+  for (const entry of entries) encoding.writeVarUint8Array(encoder, entry);
+  return encoding.toUint8Array(encoder) as Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Decodes a batch.
+ *
+ * @throws `protocol/malformed-batch`
+ */
+export function decodeBatch(bytes: Uint8Array): Batch {
+  try {
+    const decoder = decoding.createDecoder(bytes);
+    const version = decoding.readUint8(decoder);
+    if (version !== batchVersion) throw new RangeError(`version ${version}`);
+    const flags = decoding.readUint8(decoder);
+    if (flags > hasPrevious) throw new RangeError(`flags ${flags}`);
+    const first = decoding.readVarUint(decoder);
+    const clock = decoding.readVarUint(decoder);
+    const previous = flags === hasPrevious ? readPrevious(decoder) : undefined;
+    const references: string[] = [];
+    for (let left = decoding.readVarUint(decoder); left > 0; left--) {
+      references.push(toHex(decoding.readUint8Array(decoder, referenceBytes)));
+    }
+    const count = decoding.readVarUint(decoder);
+    if (count === 0 || first + count > maxPageEntries) throw new RangeError(`${count} entries at ${first}`);
+    const entries: EntryRecord[] = [];
+    for (let left = count; left > 0; left--) entries.push(decodeEntry(decoding.readVarUint8Array(decoder)));
+    if (decoding.hasContent(decoder)) throw new RangeError("trailing bytes");
+    return { first, clock, previous, references, entries };
+  } catch (cause) {
+    throw new FlockError("protocol/malformed-batch", "A batch of a lane does not follow the format.", { cause });
+  }
+}
+
+function readPrevious(decoder: decoding.Decoder): { page: PageName; length: number } {
+  const page = parsePageName(decoding.readVarString(decoder));
+  if (!page) throw new RangeError("previous page");
+  return { page, length: decoding.readVarUint(decoder) };
+}
+
+function decodeEntry(bytes: Uint8Array): EntryRecord {
+  if (bytes.length > maxEntryBytes) throw new RangeError(`an entry of ${bytes.length} bytes`);
+  const value = parseJson(fromUtf8(bytes));
+  if (typeof value !== "object" || value === null || Array.isArray(value)) throw new RangeError("entry");
+  const { k: kind, p: parents = [], b: body } = value as JsonObject;
+  if (typeof kind !== "string" || !kindPattern.test(kind) || body === undefined) throw new RangeError("entry");
+  if (!Array.isArray(parents) || parents.length > maxParents) throw new RangeError("parents");
+  if (!parents.every((parent): parent is string => typeof parent === "string" && isEntryId(parent))) {
+    throw new RangeError("parents");
+  }
+  return { kind, parents, body };
+}
+
+/** Where an entry stands. */
+export interface EntryAddress {
+  writer: string;
+  page: PageName;
+  index: number;
+}
+
+/** An entry's id: `writer/page/index`. */
+export function entryId({ writer, page, index }: EntryAddress): string {
+  return `${writer}/${formatPageName(page)}/${index}`;
+}
+
+const entryIdPattern = /^([A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){2})\/([0-9]{1,9}-[0-9]{1,10})\/(0|[1-9][0-9]{0,3})$/;
+
+/** Reads an entry's id; undefined where it is none. */
+export function parseEntryId(id: string): EntryAddress | undefined {
+  const match = entryIdPattern.exec(id);
+  const page = match && parsePageName(match[2] as string);
+  return page ? { writer: match[1] as string, page, index: Number(match[3]) } : undefined;
+}
+
+function isEntryId(value: string): boolean {
+  return parseEntryId(value) !== undefined;
+}

@@ -1,0 +1,46 @@
+import type { ErrorCode } from "../base/index.ts";
+
+/**
+ * Why the relay closes a socket. A stock y-websocket client gives up at 4400-4499
+ * and connects again after any other code.
+ */
+export const closeCodes = {
+  /** A frame or message that breaks the grammar. */
+  malformed: 4400,
+  /** The room or document that the URL names is not valid. */
+  unknownDocument: 4404,
+  /** A protocol version that this relay does not speak. */
+  unsupportedVersion: 4406,
+  /** A frame before `join`, or a second `join`. */
+  notJoined: 4409,
+  /** A frame, update or presence past its limit. */
+  tooLarge: 4413,
+  /** Storage failed: the relay holds nothing of what it did not acknowledge; connect again. */
+  unavailable: 4503,
+} as const;
+
+/** Codes at which a client of ours stops, because connecting again would end the same way. */
+export function isFinalClose(code: number): boolean {
+  return code >= 4400 && code < 4500;
+}
+
+/** The close code that goes with an error code; `malformed` where none is more exact. */
+export function closeCodeOf(code: ErrorCode): number {
+  switch (code) {
+    case "protocol/unknown-document":
+    case "protocol/invalid-room":
+      return closeCodes.unknownDocument;
+    case "protocol/unsupported-version":
+      return closeCodes.unsupportedVersion;
+    case "protocol/not-joined":
+      return closeCodes.notJoined;
+    case "protocol/frame-too-large":
+    case "protocol/update-too-large":
+    case "protocol/presence-too-large":
+      return closeCodes.tooLarge;
+    case "edge/unavailable":
+      return closeCodes.unavailable;
+    default:
+      return closeCodes.malformed;
+  }
+}

@@ -1,0 +1,70 @@
+import { none, type Struct } from "./structs.ts";
+
+/** The structs of one client, and how far the document knows that client. */
+export interface Block {
+  client: number;
+  from: number;
+  to: number;
+  /** The document's next clock of the client: `from` where the block is new, at least `to` where it is known. */
+  known: number;
+  /** Where its structs begin in the table. */
+  firstStruct: number;
+}
+
+/** What the references of all structs need: filled in reading order, asked in the order of integration. */
+export interface StructTable {
+  blocks: Block[];
+  /** The first clock of each struct. */
+  clocks: number[];
+  /** Six numbers a struct: client and clock of its origin, right origin and parent. */
+  ids: number[];
+  /** 1 for a struct that creates a shared type. */
+  types: number[];
+}
+
+/** Numbers in `ids` that one struct takes. */
+export const idWidth = 6;
+
+/** Creates a table without structs. */
+export function createStructTable(): StructTable {
+  return { blocks: [], clocks: [], ids: [], types: [] };
+}
+
+/** Adds a struct to the last block. */
+export function addStruct(table: StructTable, clock: number, struct: Struct, isType: boolean): void {
+  table.clocks.push(clock);
+  table.ids.push(struct.originClient, struct.originClock, struct.rightClient, struct.rightClock);
+  table.ids.push(struct.parentClient, struct.parentClock);
+  table.types.push(isType ? 1 : 0);
+}
+
+/** The position of a client's block, or `none`: clients descend, so it is found by halves. */
+export function findBlock({ blocks }: StructTable, client: number): number {
+  let low = 0;
+  let high = blocks.length - 1;
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const found = blocks[middle]!.client;
+    if (found === client) return middle;
+    if (found > client) low = middle + 1;
+    else high = middle - 1;
+  }
+  return none;
+}
+
+/** The position after the last struct of a block. */
+export function endOfBlock({ blocks, clocks }: StructTable, block: number): number {
+  return blocks[block + 1]?.firstStruct ?? clocks.length;
+}
+
+/** The struct of a block that covers a clock. */
+export function findStruct(table: StructTable, block: number, clock: number): number {
+  let low = table.blocks[block]!.firstStruct;
+  let high = endOfBlock(table, block) - 1;
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (table.clocks[middle]! <= clock) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}

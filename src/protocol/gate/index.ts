@@ -1,0 +1,21 @@
+/**
+ * Owns the judgement of foreign bytes: whether a Yjs V1 update may be applied, by its bytes and a few known clocks,
+ * without building a document; relay and clients run the same code. Refuses to know who a Yjs client belongs to,
+ * what a schema says, or where bytes came from.
+ */
+export { pageRoot, registerKey, registerRoot } from "./profiles.ts";
+export { scanUpdate } from "./scan.ts";
+export {
+  type Acceptance,
+  type AcceptedRange,
+  type DepthRun,
+  type GateCode,
+  type GateContext,
+  type GateLimits,
+  type GateOptions,
+  type GateProfile,
+  type GateVerdict,
+  gateLimits,
+  isResync,
+  type Refusal,
+} from "./verdict.ts";

@@ -1,0 +1,87 @@
+import type { ErrorCode } from "../../base/index.ts";
+
+/** What a document may hold: a lane's page, a writer's register, or what everybody edits. */
+export type GateProfile = "append" | "register" | "shared";
+
+/** The codes that the gate refuses with. */
+export type GateCode = Extract<ErrorCode, `gate/${string}`>;
+
+/** What the caller knows of the document before this update. */
+export interface GateContext {
+  /** The next clock of a Yjs client in this document: 0 where it is unknown. */
+  clockOf(client: number): number;
+  /** How deep the container of a known item is nested: 0 directly in a root type. Asked in profile `shared` only. */
+  depthOf(client: number, clock: number): number;
+}
+
+/** Bounds of one accepted update. */
+export interface GateLimits {
+  /** Structs in all client blocks together. */
+  structs: number;
+  /** Ranges in the whole delete set. */
+  deleteRanges: number;
+  /** Nesting of shared types: a type directly in a root type has depth 1. */
+  typeDepth: number;
+  /** Nesting of arrays and objects within one value. */
+  valueDepth: number;
+}
+
+/** The limits that hold where the caller names no others. */
+export const gateLimits: Readonly<GateLimits> = {
+  structs: 1_000,
+  deleteRanges: 10_000,
+  typeDepth: 4,
+  valueDepth: 32,
+};
+
+export interface GateOptions {
+  profile: GateProfile;
+  context: GateContext;
+  /** Profile `append`: the one Yjs client that the page's name states. */
+  client?: number;
+  /** What differs from `gateLimits`. */
+  limits?: Partial<GateLimits>;
+}
+
+/** The clocks `from` to `to` (exclusive) of one Yjs client. */
+export interface AcceptedRange {
+  client: number;
+  from: number;
+  to: number;
+}
+
+/** A run of items that lie in containers of one depth. */
+export interface DepthRun extends AcceptedRange {
+  depth: number;
+}
+
+/** An update that may be applied. */
+export interface Acceptance {
+  ok: true;
+  /** The structs of the update, one range a client, known ones included: ownership is checked over all of them. */
+  ranges: AcceptedRange[];
+  /** Profile `shared`: the new items below a root type's own, for `depthOf` from now on. */
+  depths: DepthRun[];
+  /** Whether the update deletes anything. */
+  deletes: boolean;
+  /** Whether nothing in it is new: every struct is known, and nothing is deleted. */
+  known: boolean;
+}
+
+/** An update that must not be applied, and why. */
+export interface Refusal {
+  ok: false;
+  code: GateCode;
+  message: string;
+  /** The Yjs client that the reason concerns. */
+  client?: number;
+  /** Of a gap or an overlap: the next clock that is known of `client`; else the clock of the refused struct. */
+  clock?: number;
+}
+
+export type GateVerdict = Acceptance | Refusal;
+
+/** Tells whether a refusal only asks for the missing or surplus part; every other code is for good. */
+export function isResync(code: ErrorCode): boolean {
+  return code === "gate/gap" || code === "gate/overlap";
+}

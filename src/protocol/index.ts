@@ -1,0 +1,63 @@
+/**
+ * Owns what crosses a process: names, frames, control and document messages, the gate, the lane codec,
+ * schemas, routes, close codes and limits. Refuses state, I/O and timers; client and relay meet only here.
+ */
+export {
+  type Batch,
+  decodeBatch,
+  type EntryAddress,
+  type EntryRecord,
+  encodeBatch,
+  encodeEntry,
+  entryId,
+  parseEntryId,
+} from "./batch.ts";
+export { closeCodeOf, closeCodes, isFinalClose } from "./close-codes.ts";
+export {
+  type ControlMessage,
+  decodeControl,
+  encodeControl,
+  type PresenceEntry,
+  protocolVersion,
+  roomSubprotocol,
+} from "./control.ts";
+export {
+  comparePages,
+  type DocumentName,
+  formatPageName,
+  laneName,
+  type PageName,
+  parseDocumentName,
+  parsePageName,
+  readDocumentName,
+  registerName,
+  sharedName,
+} from "./document-name.ts";
+export { controlChannel, decodeFrame, encodeFrame, type FramePart, partBytes } from "./frame.ts";
+export * from "./gate/index.ts";
+export { isJson, type Json, type JsonObject, parseJson } from "./json.ts";
+export {
+  frameOverheadBytes,
+  maxEntryBytes,
+  maxFrameBytes,
+  maxPageBytes,
+  maxPageEntries,
+  maxPresenceBytes,
+  maxReferenceBytes,
+  maxSignalBytes,
+  maxUpdateBytes,
+} from "./limits.ts";
+export { addresses, type MessageBody, messageBodySchema, messageKind, messageSchemaVersion, messageTypes } from "./message.ts";
+export { type Presence, parsePresence } from "./presence.ts";
+export { isReferenceId, type Reference, referenceSchema } from "./reference.ts";
+export { type ConsumerRecord, type LanePosition, type RegisterRecord, registerRecordSchema } from "./register.ts";
+export { documentsPath, parseRoomId, referencesPath, socketPath } from "./routes.ts";
+export {
+  type DocumentMessage,
+  decodeClocks,
+  decodeDocumentMessage,
+  emptyStateVector,
+  emptyUpdate,
+  encodeClocks,
+  encodeDocumentMessage,
+} from "./sync.ts";

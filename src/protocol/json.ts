@@ -1,0 +1,38 @@
+/** A value that JSON can hold. */
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+/** A JSON object. */
+export type JsonObject = { readonly [key: string]: Json };
+
+const maxDepth = 32;
+
+/**
+ * Parses JSON from elsewhere: undefined where it does not parse, nests past 32, or has a `__proto__` key.
+ * (`JSON.parse` makes such a key a plain property; spreading the object later would set a prototype.)
+ */
+export function parseJson(text: string): Json | undefined {
+  try {
+    const value = JSON.parse(text) as Json;
+    return isPlainJson(value, maxDepth) ? value : undefined;
+  } catch {
+    // A text that is no JSON is the caller's case to report, with its own code.
+    return undefined;
+  }
+}
+
+/** Tells whether a value is JSON of at most 32 levels: no functions, class instances, `undefined`, NaN or `__proto__` keys. */
+export function isJson(value: unknown): value is Json {
+  return isPlainJson(value, maxDepth);
+}
+
+function isPlainJson(value: unknown, depth: number): value is Json {
+  if (value === null || typeof value === "boolean" || typeof value === "string") return true;
+  if (typeof value === "number") return Number.isFinite(value);
+  if (typeof value !== "object" || depth === 0) return false;
+  if (Array.isArray(value)) return value.every((element) => isPlainJson(element, depth - 1));
+  const prototype: unknown = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return false;
+  return Object.keys(value).every(
+    (key) => key !== "__proto__" && isPlainJson((value as Record<string, unknown>)[key], depth - 1),
+  );
+}

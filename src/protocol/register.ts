@@ -1,0 +1,39 @@
+import * as z from "zod/mini";
+
+/** `[from, to)`: entries acknowledged out of order. */
+const range = z.tuple([z.int().check(z.nonnegative()), z.int().check(z.positive())]);
+
+const lanePositionSchema = z.strictObject({
+  /** Every page of a lower number is done. */
+  below: z.int().check(z.nonnegative()),
+  /** By page name, for pages from `below` on: entries before `floor` are done, and those in `ranges`. */
+  pages: z.record(
+    z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}$/)),
+    z.strictObject({ floor: z.int().check(z.nonnegative()), ranges: z.array(range).check(z.maxLength(256)) }),
+  ),
+});
+
+/** How far a consumer is in one lane: bytes that do not grow with the lane. */
+export type LanePosition = z.infer<typeof lanePositionSchema>;
+
+const consumerSchema = z.strictObject({
+  /** The declarative part of its filter, for senders who wait until it has passed a message. */
+  filter: z.strictObject({ type: z.optional(z.string()), topic: z.optional(z.string()) }),
+  /** Positions by the writer of the lane. */
+  lanes: z.record(z.string(), lanePositionSchema),
+});
+
+/** A consumer as its agent's register publishes it. */
+export type ConsumerRecord = z.infer<typeof consumerSchema>;
+
+/** The whole value of a register: one writer's latest word on itself. */
+export const registerRecordSchema = z.strictObject({
+  version: z.literal(1),
+  capabilities: z.array(z.string().check(z.maxLength(64))).check(z.maxLength(64)),
+  /** Milliseconds since the epoch when this writer first opened. */
+  since: z.int().check(z.nonnegative()),
+  consumers: z.record(z.string().check(z.maxLength(128)), consumerSchema),
+});
+
+/** The value of a register. */
+export type RegisterRecord = z.infer<typeof registerRecordSchema>;

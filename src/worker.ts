@@ -1,0 +1,4 @@
+import { createRelay, RoomObject } from "./edge/index.ts";
+
+export { RoomObject };
+export default createRelay();
