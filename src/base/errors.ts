@@ -45,7 +45,7 @@ export type ErrorCode =
   | "refstore/refused"
   | "messaging/invalid-message"
   | "messaging/value-too-large"
-  | "messaging/no-addressee"
+  | "messaging/handler-failed"
   | "messaging/consumer-exists"
   | "messaging/consumer-name-required"
   | "room/invalid-options"

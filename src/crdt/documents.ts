@@ -17,6 +17,7 @@ import {
   decodeDocumentMessage,
   type DocumentName,
   parseDocumentName,
+  parseEntryId,
   readDocumentName,
   type RegisterRecord,
   sharedName,
@@ -31,8 +32,8 @@ import { openSharedDocument, type SharedDocument } from "./shared-document.ts";
 import type { LinkState, OpenSocket, OpenTabChannel } from "./transports/port.ts";
 import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
 import { openTabLink, type TabLink } from "./transports/tab-link.ts";
-import { readWriter, type Writer } from "./writer.ts";
-import { createWriterPool, listWriters, type WriterPool } from "./writer-pool.ts";
+import { readWriter } from "./writer.ts";
+import { createWriterPool, listWriters, type OpenedWriter, type WriterPool } from "./writer-pool.ts";
 
 /** What a replica's storage is worth at the moment. */
 export type StorageState = "ready" | "memory-only" | "failed";
@@ -60,6 +61,8 @@ export interface Documents {
   readonly registerChanged: Emitter<string>;
   /** Whether this writer is open in this replica. */
   isHere(writer: string): boolean;
+  /** How far an entry is known to have come; what others wrote came through the relay or another tab. */
+  stageOf(id: string): "pending" | "local" | "relayed";
   /** Resolves once the relay or another tab has told what this replica lacked; at once where there is neither. */
   readonly caughtUp: Promise<void>;
   readonly online: Store<boolean>;
@@ -69,12 +72,6 @@ export interface Documents {
   /** Resolves when everything written and received so far is stored, or storing has failed. */
   flush(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** A writer, and whether it had a past on this device. */
-export interface OpenedWriter {
-  writer: Writer;
-  resumed: boolean;
 }
 
 export interface DocumentsOptions {
@@ -370,6 +367,10 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
       return all;
     },
     registerChanged,
+    stageOf(id) {
+      const address = parseEntryId(id);
+      return (address && pool.stageOf(address)) ?? "relayed";
+    },
     isHere: (writer) => pool.isOpen(writer),
     caughtUp,
     online,

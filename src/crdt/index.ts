@@ -6,7 +6,6 @@ export {
   type Documents,
   type DocumentsOptions,
   type DocumentsStatus,
-  type OpenedWriter,
   openDocuments,
   type StorageState,
 } from "./documents.ts";
@@ -29,3 +28,4 @@ export { createWebSocketOpener, type WebSocketConstructor } from "./transports/w
 export { defineView, openView, type View, type ViewDefinition } from "./views.ts";
 export { createWrite, type Write, type WriteStage, type WriteStages } from "./write.ts";
 export type { Appended, Writer } from "./writer.ts";
+export type { OpenedWriter } from "./writer-pool.ts";

@@ -1,9 +1,14 @@
 import * as Y from "yjs";
 import { FlockError, parseWriterId, randomId, type Undo, writerId } from "../base/index.ts";
-import type { RegisterRecord } from "../protocol/index.ts";
-import type { OpenedWriter } from "./documents.ts";
+import type { EntryAddress, RegisterRecord } from "../protocol/index.ts";
 import type { KeyValueStore, Persistence } from "./persistence/port.ts";
 import { openWriter, type Writer, type WriterOptions } from "./writer.ts";
+
+/** A writer, and whether it had a past on this device. */
+export interface OpenedWriter {
+  writer: Writer;
+  resumed: boolean;
+}
 
 /** The writers of this replica: those of its agents, and closed ones whose unsent entries it sends. */
 export interface WriterPool {
@@ -15,6 +20,8 @@ export interface WriterPool {
   stateVectors(): [name: string, stateVector: Uint8Array][];
   /** The link is up: uploads go on, those of closed writers included. */
   joined(resumed: boolean): void;
+  /** How far an entry of a writer that is open here has come; undefined for any other. */
+  stageOf(address: EntryAddress): "pending" | "local" | "relayed" | undefined;
   resync(writer: string, name: string, stateVector: Uint8Array): void;
   readonly pending: number;
   flush(): Promise<void>;
@@ -158,6 +165,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       void inTurn(adopt).catch(reportFailure);
     },
     resync: (id, name, stateVector) => pooled.get(id)?.writer.resync(name, stateVector),
+    stageOf: ({ writer, page, index }) => pooled.get(writer)?.writer.stageOf(page, index),
     get pending() {
       let pending = 0;
       for (const { writer } of pooled.values()) pending += writer.pending;

@@ -54,6 +54,8 @@ export interface Writer {
   setRegister(record: RegisterRecord): void;
   /** Whether this writer's database has a document of this name. */
   owns(name: string): boolean;
+  /** How far one of this writer's entries has come. */
+  stageOf(page: PageName, index: number): "pending" | "local" | "relayed";
   /** Entries and register changes that the relay has not acknowledged. */
   readonly pending: number;
   /** What was stored and may be told to other tabs. */
@@ -344,6 +346,11 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       cancelRegister = clock.after(waitMs, () => void storeRegister());
     },
     owns: (name) => name === registerName(id) || pages.some((own) => own.name === name),
+    stageOf(name, index) {
+      const own = pages.find(({ page }) => comparePages(page.name, name) === 0);
+      if (own && index < acknowledgedEntries(own)) return "relayed";
+      return own && own !== storing && index < own.page.length ? "local" : "pending";
+    },
     get pending() {
       if (!link) return 0;
       let count = registerOutbound?.complete === false ? 1 : 0;

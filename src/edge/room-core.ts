@@ -81,16 +81,16 @@ export function createRoomCore({
     return rows.length > 0;
   }
 
-  /** The first frame is served at once; those that follow closely share a turn, since a commit and a send cost most. */
+  /** A commit and a send cost most: the first write is served at once, those that follow closely share a turn. */
   function scheduleTurn(): void {
-    if (cancelTurn) return;
-    endTurn();
-    cancelTurn = clock.after(0, guarded(gatheredTurn));
-  }
-
-  function gatheredTurn(): void {
-    cancelTurn = undefined;
-    if (endTurn()) cancelTurn = clock.after(0, guarded(gatheredTurn));
+    if (cancelTurn || !endTurn()) return;
+    cancelTurn = clock.after(
+      0,
+      guarded(() => {
+        cancelTurn = undefined;
+        scheduleTurn();
+      }),
+    );
   }
 
   function guarded(work: () => void): () => void {

@@ -1,16 +1,10 @@
 import * as z from "zod/mini";
 
-/** `[from, to)`: entries acknowledged out of order. */
-const range = z.tuple([z.int().check(z.nonnegative()), z.int().check(z.positive())]);
-
 const lanePositionSchema = z.strictObject({
   /** Every page of a lower number is done. */
   below: z.int().check(z.nonnegative()),
-  /** By page name, for pages from `below` on: entries before `floor` are done, and those in `ranges`. */
-  pages: z.record(
-    z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}$/)),
-    z.strictObject({ floor: z.int().check(z.nonnegative()), ranges: z.array(range).check(z.maxLength(256)) }),
-  ),
+  /** Entries done of the pages from `below` on, by page name: those before this index. */
+  pages: z.record(z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}$/)), z.int().check(z.nonnegative())),
 });
 
 /** How far a consumer is in one lane: bytes that do not grow with the lane. */

@@ -20,10 +20,12 @@ export function createFlights<T>(): Flights<T> {
     promise: Promise<T>;
     controller: AbortController;
     waiting: number;
+    isDone: boolean;
   }
   const flights = new Map<string, Shared>();
 
   function land(key: string, shared: Shared): void {
+    shared.isDone = true;
     if (flights.get(key) === shared) flights.delete(key);
   }
 
@@ -31,7 +33,7 @@ export function createFlights<T>(): Flights<T> {
     const controller = new AbortController();
     const isCurrent = () => flights.get(key) === shared;
     const promise = Promise.resolve().then(() => start({ signal: controller.signal, isCurrent }));
-    const shared: Shared = { promise, controller, waiting: 0 };
+    const shared: Shared = { promise, controller, waiting: 0, isDone: false };
     flights.set(key, shared);
     const landed = () => land(key, shared);
     promise.then(landed, landed);
@@ -47,7 +49,7 @@ export function createFlights<T>(): Flights<T> {
         return await abortable(shared.promise, signal);
       } finally {
         shared.waiting -= 1;
-        if (shared.waiting === 0) {
+        if (shared.waiting === 0 && !shared.isDone) {
           land(key, shared);
           shared.controller.abort();
         }

@@ -130,6 +130,7 @@ export async function openLayeredStore({
     }
     await link.run(bytes.length, async (signal) => {
       if (bytes.length > probeBytes && (await remote.has(id, { signal }))) return;
+      signal.throwIfAborted();
       await remote.put(bytes, { contentType, signal });
     });
     // One that cannot be struck out is only offered once more after a reload.

@@ -32,8 +32,11 @@ export function describeTable(name: string, table: Table): DatasetMetadata {
   return { name, rows: table.rowCount, columns: table.columns.map((column) => column.name) };
 }
 
+/** What an announcement is read from: a message in the room's log, or one that an agent received. */
+export type Announcement = Omit<Message, "content" | "stage">;
+
 /** Reads an announcement; undefined for every other message. */
-export function readDataset(message: Message): Dataset | undefined {
+export function readDataset(message: Announcement): Dataset | undefined {
   if (message.type !== datasetType || message.reference === undefined) return undefined;
   const metadata = metadataSchema.safeParse(message.metadata);
   if (!metadata.success) return undefined;

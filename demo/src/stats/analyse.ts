@@ -13,9 +13,9 @@ export interface ColumnAnalysis {
   /** Cells without a value, and cells that do not fit the column's type. */
   missing: number;
   distinct: number;
-  numbers?: NumberSummary;
-  dates?: DateSummary;
-  categories?: CategorySummary;
+  numbers?: NumberSummary | undefined;
+  dates?: DateSummary | undefined;
+  categories?: CategorySummary | undefined;
 }
 
 /** Analyses one column: a pure function of its cells, so doing a task twice gives one result. */

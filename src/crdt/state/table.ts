@@ -35,7 +35,7 @@ export function table<Row>(
 
       function read(rowKey: string, raw: unknown): Row | undefined {
         const row = fitting(schema, raw);
-        return row !== undefined && row[key] === rowKey ? freeze(row) : undefined;
+        return row != null && row[key] === rowKey ? freeze(row) : undefined;
       }
 
       const snapshot = createSnapshot(y, () => {
@@ -53,7 +53,7 @@ export function table<Row>(
         row: (rowKey) => read(rowKey, y.get(rowKey)),
         set(value) {
           const row = parseValue(schema, value, `a row of ${name}`);
-          const rowKey: unknown = row[key];
+          const rowKey: unknown = row?.[key];
           if (typeof rowKey !== "string" || rowKey === "" || rowKey === "__proto__") {
             throw new FlockError("crdt/invalid-value", `A row of ${name} needs a non-empty string in ${key}.`);
           }

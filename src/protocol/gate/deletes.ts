@@ -62,6 +62,7 @@ function readRanges(
     if (to > maxClock)
       refuse(cursor, "gate/bounds", `A deleted range of client ${client} exceeds 31 bits of clock`);
     if (to > end) refuseGap(cursor, client, known);
+    table.deleted.push(client, from, to);
     before = to;
   }
 }

@@ -1,43 +1,17 @@
-import { endOfBlock, findBlock, findStruct, idWidth, type StructTable } from "./blocks.ts";
+import { endOfBlock, findBlock, idWidth, type StructTable } from "./blocks.ts";
 import { type Cursor, refuse, refuseGap } from "./cursor.ts";
+import { type Places, placeStruct } from "./places.ts";
 import { none } from "./structs.ts";
-import type { DepthRun, GateContext, GateLimits, GateOptions } from "./verdict.ts";
-
-/** What the order of integration is found with. */
-interface Integration {
-  cursor: Cursor;
-  table: StructTable;
-  limits: GateLimits;
-  context: GateContext;
-  /** By block: its next struct to integrate. */
-  next: number[];
-  /** By struct: how deep its container is nested. */
-  depths: number[];
-}
+import type { GateContext } from "./verdict.ts";
 
 /**
  * Integrates the structs in thought, as Yjs does: each client's in order, a struct after those that it refers to.
  * Refuses what would be left pending: an unknown id asks for resync, a circle is for good. Every struct is visited
  * once, and once more for each reference that it waits for.
- *
- * @returns the depths of the new items, where the profile nests types.
  */
-export function settleStructs(
-  cursor: Cursor,
-  table: StructTable,
-  limits: GateLimits,
-  { profile, context }: GateOptions,
-): DepthRun[] {
-  const nests = profile === "shared";
+export function settleStructs(cursor: Cursor, table: StructTable, places: Places): void {
+  /** By block: its next struct to integrate. */
   const next = table.blocks.map(({ firstStruct }) => firstStruct);
-  const integration: Integration = {
-    cursor,
-    table,
-    limits,
-    context,
-    next,
-    depths: table.clocks.map(() => 0),
-  };
   /** The blocks that wait for the one above them, and the clock that each is to reach. */
   const waiting: number[] = [];
   const goals: number[] = [];
@@ -46,7 +20,7 @@ export function settleStructs(
     let block = first;
     let goal = table.blocks[first]!.to;
     while (!cursor.refusal) {
-      if (reached(integration, block) >= goal) {
+      if (reachedClock(table, next, block) >= goal) {
         if (waiting.length === 0) break;
         block = waiting.pop()!;
         goal = goals.pop()!;
@@ -54,10 +28,10 @@ export function settleStructs(
         continue;
       }
       const struct = next[block]!;
-      const unmet = findUnmet(integration, block, struct);
+      const unmet = findUnmet(cursor, table, next, places.context, block, struct);
       if (cursor.refusal) break;
       if (unmet === none) {
-        if (nests) integration.depths[struct] = containerDepth(integration, block, struct);
+        placeStruct(cursor, table, places, block, struct);
         next[block] = struct + 1;
         continue;
       }
@@ -70,18 +44,23 @@ export function settleStructs(
         refuse(cursor, "gate/origin", "Structs of several clients refer to one another in a circle");
     }
   }
-  return nests ? depthRuns(integration) : [];
 }
 
 /** The clock up to which a block is integrated. */
-function reached({ table, next }: Integration, block: number): number {
+function reachedClock(table: StructTable, next: readonly number[], block: number): number {
   const struct = next[block]!;
   return struct < endOfBlock(table, block) ? table.clocks[struct]! : table.blocks[block]!.to;
 }
 
-/** Where in `ids` the first reference lies that is not integrated yet, or `none`. */
-function findUnmet(integration: Integration, block: number, struct: number): number {
-  const { cursor, table, context } = integration;
+/** Where in `ids` the first reference of a struct lies that is not integrated yet, or `none`. */
+function findUnmet(
+  cursor: Cursor,
+  table: StructTable,
+  next: readonly number[],
+  context: GateContext,
+  block: number,
+  struct: number,
+): number {
   const own = table.blocks[block]!.client;
   for (let at = struct * idWidth; at < (struct + 1) * idWidth; at += 2) {
     const client = table.ids[at]!;
@@ -95,59 +74,7 @@ function findUnmet(integration: Integration, block: number, struct: number): num
       refuseGap(cursor, client, known);
       return none;
     }
-    if (reached(integration, position) <= clock) return at;
+    if (reachedClock(table, next, position) <= clock) return at;
   }
   return none;
-}
-
-function containerDepth(integration: Integration, block: number, struct: number): number {
-  const { cursor, table, limits } = integration;
-  const { client, known } = table.blocks[block]!;
-  // Yjs ignores what it knows, so its bytes say nothing of the document.
-  if (table.clocks[struct]! < known) return 0;
-  const ids = struct * idWidth;
-  let depth = 0;
-  for (let at = ids; at < ids + idWidth; at += 2) {
-    if (table.ids[at] === none) continue;
-    depth = depthOf(integration, block, struct, at) + (at === ids + 4 ? 1 : 0);
-    break;
-  }
-  if (depth + table.types[struct]! > limits.typeDepth) {
-    const about = { client, clock: table.clocks[struct]! };
-    refuse(
-      cursor,
-      "gate/depth",
-      `Shared types are nested deeper than ${limits.typeDepth}: flatten them`,
-      about,
-    );
-  }
-  return depth;
-}
-
-/** How deep the container of the item is nested whose id lies at a position in `ids`. */
-function depthOf({ table, context, depths }: Integration, block: number, struct: number, at: number): number {
-  const client = table.ids[at]!;
-  const clock = table.ids[at + 1]!;
-  const position = client === table.blocks[block]!.client ? block : findBlock(table, client);
-  if (position === none || clock < table.blocks[position]!.known) return context.depthOf(client, clock);
-  // Most items follow the one before them.
-  if (position === block && table.clocks[struct - 1]! <= clock) return depths[struct - 1]!;
-  return depths[findStruct(table, position, clock)]!;
-}
-
-function depthRuns({ table, depths }: Integration): DepthRun[] {
-  const runs: DepthRun[] = [];
-  table.blocks.forEach(({ client, to, known }, block) => {
-    const end = endOfBlock(table, block);
-    for (let struct = table.blocks[block]!.firstStruct; struct < end; struct++) {
-      const from = table.clocks[struct]!;
-      const depth = depths[struct]!;
-      if (depth === 0 || from < known) continue;
-      const structEnd = struct + 1 < end ? table.clocks[struct + 1]! : to;
-      const last = runs[runs.length - 1];
-      if (last && last.client === client && last.to === from && last.depth === depth) last.to = structEnd;
-      else runs.push({ client, from, to: structEnd, depth });
-    }
-  });
-  return runs;
 }

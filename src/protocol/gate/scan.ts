@@ -2,7 +2,8 @@ import { addStruct, type Block, createStructTable, type StructTable } from "./bl
 import { bytesLeft, type Cursor, createCursor, readCount, refuse, refuseGap } from "./cursor.ts";
 import { readDeletes } from "./deletes.ts";
 import { settleStructs } from "./order.ts";
-import { kind, type ProfileRules, profileRules } from "./profiles.ts";
+import { createPlaces, depthRuns } from "./places.ts";
+import { type ProfileRules, profileRules } from "./profiles.ts";
 import { createStruct, maxClock, none, readClient, readClock, readStruct, type Struct } from "./structs.ts";
 import { type GateLimits, type GateOptions, type GateVerdict, gateLimits } from "./verdict.ts";
 
@@ -29,20 +30,22 @@ interface Scan {
  * ```
  */
 export function scanUpdate(update: Uint8Array, options: GateOptions): GateVerdict {
-  const cursor = createCursor(update);
+  const { profile, context } = options;
+  const rules = profileRules[profile];
   const limits = options.limits ? { ...gateLimits, ...options.limits } : gateLimits;
-  const rules = profileRules[options.profile];
+  const cursor = createCursor(update);
   const table = createStructTable();
   readBlocks({ cursor, table, struct: createStruct(), rules, limits, options });
-  const deletes = readDeletes(cursor, table, rules, limits, options.context);
-  if (bytesLeft(cursor) > 0)
-    refuse(cursor, "gate/not-canonical", `The update has ${bytesLeft(cursor)} bytes too many`);
-  const depths = rules.appendOnly ? [] : settleStructs(cursor, table, limits, options);
+  const deletes = readDeletes(cursor, table, rules, limits, context);
+  const surplus = bytesLeft(cursor);
+  if (surplus > 0) refuse(cursor, "gate/not-canonical", `The update has ${surplus} bytes too many`);
+  const places = createPlaces(table, profile, context, limits);
+  if (!rules.appendOnly) settleStructs(cursor, table, places);
   if (cursor.refusal) return cursor.refusal;
   return {
     ok: true,
     ranges: table.blocks.map(({ client, from, to }) => ({ client, from, to })),
-    depths,
+    depths: depthRuns(table, places),
     deletes,
     known: !deletes && table.blocks.every(isKnown),
   };
@@ -71,49 +74,27 @@ function readBlock(scan: Scan, structsBefore: number): number {
   const count = readCount(cursor, shortestStruct);
   const client = readClient(cursor);
   const from = readClock(cursor);
+  const before = table.blocks.at(-1)?.client ?? Number.POSITIVE_INFINITY;
   if (count === 0) refuse(cursor, "gate/not-canonical", `The block of client ${client} is empty`);
   if (structsBefore + count > limits.structs) {
-    refuse(
-      cursor,
-      "gate/too-many-structs",
-      `An update may have ${limits.structs} structs: send it in slices`,
-    );
+    refuse(cursor, "gate/too-many-structs", `More than ${limits.structs} structs in one update: send slices`);
   }
-  const before = table.blocks[table.blocks.length - 1];
-  if (before && before.client <= client) {
-    refuse(
-      cursor,
-      "gate/not-canonical",
-      `Client ${client} comes after client ${before.client}: clients descend`,
-    );
+  if (client >= before) {
+    refuse(cursor, "gate/not-canonical", `Client ${client} comes after client ${before}: clients descend`);
   }
   if (scan.rules.appendOnly && client !== options.client) {
-    refuse(
-      cursor,
-      "gate/not-owner",
-      `Client ${client} does not write this page: client ${options.client} does`,
-      {
-        client,
-        clock: from,
-      },
-    );
+    const why = `Client ${client} does not write this page: client ${options.client} does`;
+    refuse(cursor, "gate/not-owner", why, { client, clock: from });
   }
   if (cursor.refusal) return 0;
-  const block: Block = {
-    client,
-    from,
-    to: from,
-    known: options.context.clockOf(client),
-    firstStruct: table.clocks.length,
-  };
+  const known = options.context.clockOf(client);
+  const block: Block = { client, from, to: from, known, firstStruct: table.clocks.length };
   table.blocks.push(block);
-  if (from > block.known) refuseGap(cursor, client, block.known);
+  if (from > known) refuseGap(cursor, client, known);
   for (let index = 0; index < count && !cursor.refusal; index++) readNextStruct(scan, block);
-  if (from < block.known && block.to > block.known) {
-    refuse(cursor, "gate/overlap", `Client ${client} is known up to ${block.known}: send what follows`, {
-      client,
-      clock: block.known,
-    });
+  if (from < known && block.to > known && options.overlap !== "allow") {
+    const why = `Client ${client} is known up to ${known}: send what follows`;
+    refuse(cursor, "gate/overlap", why, { client, clock: known });
   }
   return count;
 }
@@ -121,33 +102,31 @@ function readBlock(scan: Scan, structsBefore: number): number {
 function readNextStruct({ cursor, table, struct, rules, limits }: Scan, block: Block): void {
   const { client, to: clock } = block;
   readStruct(cursor, struct, rules, limits);
-  const about = { client, clock };
-  if (clock + struct.length > maxClock)
-    refuse(cursor, "gate/bounds", `Client ${client} exceeds 31 bits of clock`, about);
-  if (rules.appendOnly) {
-    if (
-      struct.originClient === none
-        ? clock > 0
-        : struct.originClient !== client || struct.originClock !== clock - 1
-    ) {
-      refuse(cursor, "gate/origin", `The item ${clock} does not follow its client's previous one`, about);
-    }
-  } else {
-    if (refersAhead(struct, block)) {
-      refuse(
-        cursor,
-        "gate/origin",
-        `The struct ${clock} of client ${client} refers to its own future`,
-        about,
-      );
-    }
-    addStruct(table, clock, struct, struct.kind === kind.type);
-  }
   block.to = clock + struct.length;
+  if (block.to > maxClock) {
+    refuse(cursor, "gate/bounds", `Client ${client} exceeds 31 bits of clock`, { client, clock });
+  }
+  if (rules.appendOnly) {
+    if (!followsPrevious(struct, client, clock)) {
+      const why = `The item ${clock} of client ${client} does not follow the one before it`;
+      refuse(cursor, "gate/origin", why, { client, clock });
+    }
+    return;
+  }
+  if (refersAhead(struct, client, clock)) {
+    const why = `The struct ${clock} of client ${client} refers to its own future`;
+    refuse(cursor, "gate/origin", why, { client, clock });
+  }
+  addStruct(table, clock, struct);
+}
+
+/** Whether an item's origin is its client's previous clock; the first has none. */
+function followsPrevious({ originClient, originClock }: Struct, client: number, clock: number): boolean {
+  return clock === 0 ? originClient === none : originClient === client && originClock === clock - 1;
 }
 
 /** Whether a struct names an id of its own client that is not before it. */
-function refersAhead(struct: Struct, { client, to: clock }: Block): boolean {
+function refersAhead(struct: Struct, client: number, clock: number): boolean {
   return (
     (struct.originClient === client && struct.originClock >= clock) ||
     (struct.rightClient === client && struct.rightClock >= clock) ||

@@ -17,6 +17,8 @@ export interface Struct {
   kind: number;
   /** Clocks that it takes. */
   length: number;
+  /** Whether it says that it lies under a key of a map; one with an origin may do so and not say it. */
+  keyed: boolean;
   originClient: number;
   originClock: number;
   rightClient: number;
@@ -30,6 +32,7 @@ export function createStruct(): Struct {
   return {
     kind: kind.gc,
     length: 0,
+    keyed: false,
     originClient: none,
     originClock: 0,
     rightClient: none,
@@ -48,6 +51,7 @@ const kindBits = 31;
 export function readStruct(cursor: Cursor, struct: Struct, rules: ProfileRules, limits: GateLimits): void {
   const info = readByte(cursor);
   struct.kind = info & kindBits;
+  struct.keyed = (info & keyBit) !== 0;
   struct.originClient = none;
   struct.rightClient = none;
   struct.parentClient = none;
@@ -76,14 +80,13 @@ function readItem(
     struct.rightClient = readClient(cursor);
     struct.rightClock = readClock(cursor);
   }
-  const keyed = (info & keyBit) !== 0;
-  if (keyed && rules.key === "none") refuse(cursor, "gate/profile", "An item of a list has a key");
+  if (struct.keyed && rules.key === "none") refuse(cursor, "gate/profile", "An item of a list has a key");
   // Beside an origin the key's bit stands without the key: Yjs sets it, and drops it when it merges updates.
-  if ((info & (originBit | rightBit)) === 0) readParent(cursor, struct, keyed, rules);
+  if ((info & (originBit | rightBit)) === 0) readParent(cursor, struct, rules);
   struct.length = readContent(cursor, struct.kind, limits);
 }
 
-function readParent(cursor: Cursor, struct: Struct, keyed: boolean, rules: ProfileRules): void {
+function readParent(cursor: Cursor, struct: Struct, rules: ProfileRules): void {
   const named = readVarUint(cursor);
   if (named === 1) {
     if (!readKey(cursor, rules.root))
@@ -95,8 +98,9 @@ function readParent(cursor: Cursor, struct: Struct, keyed: boolean, rules: Profi
   } else refuse(cursor, "gate/not-canonical", `A parent is a name (1) or an id (0), not ${named}`);
   if (typeof rules.key === "object") {
     const { name } = rules.key;
-    if (!keyed || !readKey(cursor, name)) refuse(cursor, "gate/profile", `The only key here is "${name}"`);
-  } else if (keyed) readKey(cursor);
+    if (!struct.keyed || !readKey(cursor, name))
+      refuse(cursor, "gate/profile", `The only key here is "${name}"`);
+  } else if (struct.keyed) readKey(cursor);
 }
 
 /** Yjs's own numbers of the types Array, Map and Text; XML follows. */

@@ -12,6 +12,11 @@ export interface GateContext {
   clockOf(client: number): number;
   /** How deep the container of a known item is nested: 0 directly in a root type. Asked in profile `shared` only. */
   depthOf(client: number, clock: number): number;
+  /**
+   * Whether a known item lies under a key of a map. A client reads it off its document; without it, as at a relay,
+   * an item that follows a known one counts as an item of a list.
+   */
+  keyedOf?(client: number, clock: number): boolean;
 }
 
 /** Bounds of one accepted update. */
@@ -39,6 +44,11 @@ export interface GateOptions {
   context: GateContext;
   /** Profile `append`: the one Yjs client that the page's name states. */
   client?: number;
+  /**
+   * Whether a block may begin before what is known and end after it; `refuse` where nothing is said. A client whose
+   * document has part of what a relay let pass says `allow`: Yjs keeps what it has and takes the rest.
+   */
+  overlap?: "refuse" | "allow";
   /** What differs from `gateLimits`. */
   limits?: Partial<GateLimits>;
 }

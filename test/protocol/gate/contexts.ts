@@ -18,6 +18,10 @@ export function contextOfDoc(doc: Y.Doc): GateContext {
   return {
     clockOf: (client) => Y.getState(doc.store, client),
     depthOf: (client, clock) => depthOfItem(Y.getItem(doc.store, Y.createID(client, clock))) ?? 0,
+    keyedOf: (client, clock) => {
+      const struct = Y.getItem(doc.store, Y.createID(client, clock));
+      return struct instanceof Y.Item && struct.parentSub !== null;
+    },
   };
 }
 

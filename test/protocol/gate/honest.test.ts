@@ -62,7 +62,7 @@ function readLog(peer: Peer, relay: Relay, upTo: number): void {
   }
 }
 
-function send(peer: Peer, relay: Relay, updates: Uint8Array[]): void {
+function send(relay: Relay, updates: Uint8Array[]): void {
   for (const update of updates) expect(relay.offer(update)).toBeUndefined();
 }
 
@@ -79,11 +79,10 @@ describe("GATE-18: honest traffic passes", () => {
         const peer = peers[index]!;
         const what = random.below(10);
         if (what < 5) peer.edit(random);
-        else if (what === 5) send(peer, relay, peer.outbox.splice(0));
-        else if (what === 6 && peer.outbox.length > 0)
-          send(peer, relay, [Y.mergeUpdates(peer.outbox.splice(0))]);
+        else if (what === 5) send(relay, peer.outbox.splice(0));
+        else if (what === 6 && peer.outbox.length > 0) send(relay, [Y.mergeUpdates(peer.outbox.splice(0))]);
         else if (what === 7) {
-          send(peer, relay, [Y.encodeStateAsUpdate(peer.doc, relay.stateVector())]);
+          send(relay, [Y.encodeStateAsUpdate(peer.doc, relay.stateVector())]);
           peer.outbox = [];
         } else if (what === 8) {
           // A difference from an old state repeats what the relay has: at worst it asks for the right one.
@@ -95,7 +94,7 @@ describe("GATE-18: honest traffic passes", () => {
           stale[index] = Y.encodeStateVector(peer.doc);
         } else readLog(peer, relay, peer.read + random.below(relay.log.length - peer.read + 1));
       }
-      for (const peer of peers) send(peer, relay, peer.outbox);
+      for (const peer of peers) send(relay, peer.outbox);
       for (const peer of peers) readLog(peer, relay, relay.log.length);
 
       const replica = new Y.Doc();
@@ -152,6 +151,15 @@ describe("GATE-18: honest traffic passes", () => {
     expect(scan(rest, 15)).toMatchObject({ ok: true, ranges: [{ client, from: 15, to: 40 }], known: false });
     expect(scan(rest, 40)).toMatchObject({ ok: true, known: true });
     expect(scan(rest, 20)).toMatchObject({ ok: false, code: "gate/overlap", client, clock: 20 });
+
+    const behind = new Y.Doc();
+    for (const update of updates.slice(0, 15)) Y.applyUpdate(behind, update);
+    const whole = Y.encodeStateAsUpdate(page);
+    const options = { profile: "append", client, context: contextOfDoc(behind), overlap: "allow" } as const;
+    expect(scanUpdate(whole, options)).toMatchObject({ ok: true, known: false });
+    Y.applyUpdate(behind, whole);
+    expectNothingPending(behind);
+    expect(behind.getArray("b").length).toBe(40);
   });
 
   it("GATE-18: a register passes through restarts under new Yjs clients, collected or not", () => {

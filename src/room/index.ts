@@ -1,0 +1,8 @@
+/**
+ * Owns the waist of the library: a room, its agents and its roster, put together from documents, messages and
+ * references. Refuses features: they open on a room from folders of their own.
+ */
+export type { Agent } from "./agent.ts";
+export type { RoomPlatform } from "./platform.ts";
+export { openRoom, type Room, type RoomOptions, type RoomReferences, type RoomStatus } from "./room.ts";
+export type { AgentInfo } from "./roster.ts";

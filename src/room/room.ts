@@ -1,0 +1,269 @@
+import type { Awareness } from "y-protocols/awareness";
+import { type Closable, createEmitter, createScope, createStore, FlockError, parseId, type Store, type Undo } from "../base/index.ts";
+import { bindState, type DocumentsStatus, openDocuments, type StateOf, type StateSchema, type Write } from "../crdt/index.ts";
+import { type ListedMessage, openDeliveryBoard, openMessageList } from "../messaging/index.ts";
+import { parseRoomId, referencesPath, socketPath } from "../protocol/index.ts";
+import { type CommunicationPolicy, createHttpStore, createPolicyManager, type LayeredStore, openLayeredStore } from "../refstore/index.ts";
+import { type Agent, createAgent } from "./agent.ts";
+import { type ResolvedPlatform, type RoomPlatform, resolvePlatform } from "./platform.ts";
+import { type AgentInfo, openRoster } from "./roster.ts";
+
+/** How a room stands on this device. */
+export type RoomStatus = DocumentsStatus;
+
+export interface RoomOptions<S extends StateSchema = Record<never, never>> {
+  /** The relay's address, `https://…` or `wss://…`. Without one the room lives on this device and its tabs. */
+  relay?: string;
+  /** What the room's shared state is made of; default nothing. */
+  state?: S;
+  /** How content of a type travels, over the named policies. */
+  policies?: Readonly<Record<string, CommunicationPolicy>>;
+  /** What the room uses of the machine. */
+  platform?: RoomPlatform;
+}
+
+/** References of a room: kept here, fetched from and uploaded to the relay. */
+export type RoomReferences = Omit<LayeredStore, "close" | "connected" | "disconnected">;
+
+/** One flock's shared space, on this device. */
+export interface Room<S extends StateSchema = Record<never, never>> extends Closable {
+  readonly id: string;
+  /** The random id of this replica, 11 characters. */
+  readonly session: string;
+  readonly status: Store<RoomStatus>;
+  /** Handles on the shared state, by the names of the schema. */
+  readonly state: StateOf<S>;
+  /** Groups changes of the state into one write. */
+  transact(change: () => void): Write;
+  /**
+   * Opens an agent: the first of its writers on this device that no other tab has open, else a new one.
+   *
+   * @throws `base/invalid-id`, `room/agent-exists`, `room/closed`, `crdt/storage-failed`
+   */
+  agent(name: string, options?: { capabilities?: readonly string[] }): Promise<Agent>;
+  /** Everyone who joined, by name. */
+  readonly agents: Store<readonly AgentInfo[]>;
+  /** Every message known here, in the room's order. */
+  readonly messages: Store<readonly ListedMessage[]>;
+  readonly refs: RoomReferences;
+  /** Who is here, as a y-protocols Awareness: editor bindings take it. */
+  readonly awareness: Awareness;
+  /** Goes to the network again after `disconnect`. */
+  connect(): void;
+  /** Leaves the network; work goes on, and tabs of one browser still talk. */
+  disconnect(): void;
+  /** Told of what went wrong without a caller to throw to: refusals, failed storage, failed handlers. */
+  onProblem(listener: (error: FlockError) => void): Undo;
+  /** Stores what is pending and lets go of every timer, socket, lock and database. Closing twice is safe. */
+  close(): Promise<void>;
+  /**
+   * Closes the room and forgets everything of it on this device, sent or not.
+   *
+   * @throws `crdt/storage-failed` while another tab has it open.
+   */
+  deleteLocal(): Promise<void>;
+}
+
+/** The principal of every socket until the relay takes tokens. */
+const principal = "anon";
+
+/**
+ * Opens a room; resolves once what this device has is loaded. It never waits for the network.
+ *
+ * @throws `protocol/invalid-room`, `room/invalid-options`, `crdt/invalid-state`
+ * @example
+ * ```ts
+ * const room = await openRoom("team-42", { state: { notes: text() } });
+ * const planner = await room.agent("planner");
+ * const critic = await room.agent("critic");
+ * critic.onMessage({ type: "QUERY" }, ({ content }) => room.state.notes.insert(0, String(content)));
+ * const sent = await planner.send({ to: "critic", type: "QUERY", content: "Is it done?" });
+ * await sent.settled("delivered");
+ * room.state.notes.get(); // "Is it done?"
+ * await room.close();
+ * ```
+ */
+export async function openRoom<S extends StateSchema = Record<never, never>>(
+  id: string,
+  options: RoomOptions<S> = {},
+): Promise<Room<S>> {
+  parseRoomId(id);
+  const relay = options.relay === undefined ? undefined : parseRelay(options.relay);
+  const platform = await resolvePlatform(options.platform ?? {});
+  const { clock, openSocket } = platform;
+  if (relay && !openSocket) {
+    throw new FlockError(
+      "room/invalid-options",
+      "This platform has no WebSocket: hand one in as platform.WebSocket, for instance that of the package ws.",
+    );
+  }
+  const prefix = `flockstate/${relay?.host ?? "local"}/${id}/${principal}/`;
+  const scope = createScope();
+  const problems = createEmitter<FlockError>();
+
+  const documents = await openDocuments({
+    room: id,
+    principal,
+    prefix,
+    persistence: platform.persistence,
+    clock,
+    random: platform.random,
+    relay: relay && openSocket ? { url: `${relay.webSocket}${socketPath(id)}`, openSocket } : undefined,
+    openTabChannel: platform.openTabChannel,
+  });
+  scope.add(() => documents.close());
+  scope.add(documents.problems.on((error) => problems.emit(error)));
+
+  try {
+    return await furnish();
+  } catch (failure) {
+    await scope.close();
+    throw failure;
+  }
+
+  async function furnish(): Promise<Room<S>> {
+    const refs = await openReferences(platform, prefix, relay && `${relay.http}${referencesPath(id)}`);
+    scope.add(() => refs.close());
+    scope.add(refs.onProblem(({ error }) => problems.emit(error)));
+    scope.add(documents.online.subscribe((online) => (online ? refs.connected() : refs.disconnected())));
+
+    const host = {
+      document: documents.shared.document,
+      transact(change: () => void): Write {
+        documents.shared.document.transact(change);
+        return documents.shared.write();
+      },
+    };
+    const state = bindState(host, options.state ?? ({} as S));
+    const policy = createPolicyManager({ ...(options.policies && { policies: options.policies }) });
+    const board = openDeliveryBoard(documents);
+    scope.add(() => board.close());
+    const messages = openMessageList(documents, board);
+    scope.add(() => messages.close());
+    const roster = openRoster(documents);
+    scope.add(() => roster.close());
+    const agents = new Map<string, Promise<Agent>>();
+    scope.add(async () => {
+      for (const agent of agents.values()) await (await agent).close();
+    });
+
+    const status = createStore<RoomStatus>(documents.status.get());
+    const refreshStatus = (): void => {
+      const { pending, ...rest } = documents.status.get();
+      status.set(Object.freeze({ ...rest, pending: pending + (relay ? refs.pending.get() : 0) }));
+    };
+    scope.add(documents.status.subscribe(refreshStatus));
+    scope.add(refs.pending.subscribe(refreshStatus));
+    refreshStatus();
+
+    let wanted = true;
+    let reachable = true;
+    const follow = (): void => (wanted && reachable ? documents.connect() : documents.disconnect());
+    scope.add(
+      platform.watchConnectivity((online) => {
+        reachable = online;
+        follow();
+      }),
+    );
+    follow();
+
+    async function openAgent(name: string, capabilities: readonly string[]): Promise<Agent> {
+      const opened = await documents.openWriter(name);
+      return createAgent({
+        name,
+        capabilities,
+        opened,
+        documents,
+        refs,
+        policy,
+        board,
+        clock,
+        onProblem: (error) => problems.emit(error),
+      });
+    }
+
+    return {
+      id,
+      session: documents.session,
+      status,
+      state,
+      transact: host.transact,
+      async agent(name, { capabilities = [] } = {}) {
+        parseId(name, "agent");
+        if (scope.closed) throw new FlockError("room/closed", `The room ${id} is closed: open it again.`);
+        if (agents.has(name)) {
+          throw new FlockError("room/agent-exists", `The agent ${name} is open in this room already: use it, or close it first.`);
+        }
+        const opening = openAgent(name, capabilities);
+        agents.set(name, opening);
+        try {
+          return await opening;
+        } catch (failure) {
+          agents.delete(name);
+          throw failure;
+        }
+      },
+      agents: roster,
+      messages,
+      refs,
+      awareness: documents.presence.awareness,
+      connect() {
+        wanted = true;
+        follow();
+      },
+      disconnect() {
+        wanted = false;
+        follow();
+      },
+      onProblem: (listener) => problems.on(listener),
+      close: () => scope.close(),
+      async deleteLocal() {
+        await scope.close();
+        await platform.persistence.forget(prefix);
+      },
+    };
+  }
+}
+
+async function openReferences(
+  platform: ResolvedPlatform,
+  prefix: string,
+  baseUrl: string | undefined,
+): Promise<LayeredStore> {
+  const local = await platform.openReferences(`${prefix}references`);
+  return openLayeredStore({
+    local,
+    clock: platform.clock,
+    random: platform.random,
+    ...(baseUrl && {
+      remote: createHttpStore({ baseUrl, ...(platform.fetch && { fetch: platform.fetch }) }),
+    }),
+  });
+}
+
+interface RelayAddress {
+  host: string;
+  http: string;
+  webSocket: string;
+}
+
+function parseRelay(address: string): RelayAddress {
+  let url: URL;
+  try {
+    url = new URL(address);
+  } catch (cause) {
+    throw invalidRelay(address, cause);
+  }
+  const isSecure = url.protocol === "https:" || url.protocol === "wss:";
+  if (!isSecure && url.protocol !== "http:" && url.protocol !== "ws:") throw invalidRelay(address, undefined);
+  const base = `${url.host}${url.pathname.replace(/\/+$/, "")}`;
+  return { host: base, http: `${isSecure ? "https" : "http"}://${base}`, webSocket: `${isSecure ? "wss" : "ws"}://${base}` };
+}
+
+function invalidRelay(address: string, cause: unknown): FlockError {
+  return new FlockError(
+    "room/invalid-options",
+    `The relay's address ${JSON.stringify(address)} is not valid: use one like https://relay.example.com.`,
+    { cause },
+  );
+}

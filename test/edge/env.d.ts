@@ -1,0 +1,6 @@
+declare namespace Cloudflare {
+  interface Env {
+    ROOMS: DurableObjectNamespace;
+    BLOBS: R2Bucket;
+  }
+}
