@@ -242,6 +242,7 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
       records,
       link,
       clock,
+      random,
       onPending: refreshStatus,
       onProblem: report,
     });

@@ -10,9 +10,10 @@ export interface Register {
   set(record: RegisterRecord): void;
 }
 
-/** Creates an empty register; a Yjs client of its own each time, so that a lost disk never reuses clocks. */
-export function createRegister(): Register {
+/** Creates an empty register; to write it takes a new Yjs client each time, so that a lost disk never reuses clocks. */
+export function createRegister({ client }: { client?: number } = {}): Register {
   const document = new Y.Doc();
+  if (client !== undefined) document.clientID = client;
   const map = document.getMap<unknown>(registerRoot);
   return {
     document,

@@ -1,9 +1,10 @@
 import * as Y from "yjs";
-import { type Clock, createEmitter, type Emitter, type ErrorCode, FlockError, sha256Hex, type Undo } from "../base/index.ts";
+import { type Clock, createEmitter, type Emitter, type ErrorCode, FlockError, type RandomBytes, sha256Hex, type Undo } from "../base/index.ts";
 import { decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
 import { guardUpdate, type Received } from "./guard.ts";
 import { isGap } from "./outbound.ts";
 import type { KeyValueStore, Persistence } from "./persistence/port.ts";
+import { randomClient } from "./random-client.ts";
 import type { RelayLink, UploadOutcome } from "./transports/relay-link.ts";
 import { openSharedChannel } from "./transports/shared-channel.ts";
 import { createWatermark } from "./watermark.ts";
@@ -40,6 +41,7 @@ export interface SharedDocumentOptions {
   records: KeyValueStore;
   link: RelayLink | undefined;
   clock: Clock;
+  random: RandomBytes;
   onPending(): void;
   onProblem(error: FlockError): void;
 }
@@ -54,9 +56,10 @@ const digestAfterMs = 2_000;
  * @throws `crdt/storage-failed`
  */
 export async function openSharedDocument(options: SharedDocumentOptions): Promise<SharedDocument> {
-  const { name, persistence, records, link, clock, onPending, onProblem } = options;
+  const { name, persistence, records, link, clock, random, onPending, onProblem } = options;
   const parsed = parseDocumentName(name);
   const document = new Y.Doc();
+  document.clientID = randomClient(random);
   const changed = createEmitter<Uint8Array>();
   const store = persistence.attach(options.databaseName, document);
   try {
@@ -74,8 +77,6 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   let refused = false;
   let cancelDigest: Undo = () => {};
 
-  const channel = link && openSharedChannel({ name, document, link, onUpload: (outcome, whole) => void follow(outcome, whole) });
-
   async function digest(): Promise<string> {
     return sha256Hex(Y.encodeSnapshot(Y.snapshot(document)));
   }
@@ -86,7 +87,10 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
     onPending();
     if (origin !== fromTab) changed.emit(update);
   };
+  // Before the provider's own listener, so that an upload counts the change that caused it.
   document.on("update", note);
+  const channel =
+    link && openSharedChannel({ name, document, link, onUpload: (outcome, whole) => void follow(outcome, whole) });
 
   async function follow(upload: Promise<UploadOutcome>, whole: boolean): Promise<void> {
     const upTo = revision;

@@ -30,6 +30,7 @@ import type { EntryLog } from "./entry-log.ts";
 import { createOutbound, type Outbound } from "./outbound.ts";
 import { createPage, type Page } from "./page.ts";
 import type { KeyValueStore, StoredValue } from "./persistence/port.ts";
+import { randomClient } from "./random-client.ts";
 import { createRegister } from "./register.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
 import { createWatermark } from "./watermark.ts";
@@ -113,7 +114,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   const local = createWatermark(0);
   const relayed = createWatermark(0);
   const pages: OwnPage[] = [];
-  const register = createRegister();
+  const register = createRegister({ client: randomClient(random) });
   const known = parseAcknowledged(await records.get(acknowledgedKey));
 
   let queue: Queued[] = [];
@@ -421,10 +422,6 @@ function endsOf(page: Page): number[] {
   for (const batch of copy.read()) ends.push(batch.first + batch.entries.length);
   copy.document.destroy();
   return ends;
-}
-
-function randomClient(random: RandomBytes): number {
-  return new DataView(random(4).buffer).getUint32(0);
 }
 
 function parseAcknowledged(value: StoredValue | undefined): Map<string, number> {

@@ -2,7 +2,7 @@ import type { Message } from "flockstate";
 import type { FlockRoom } from "../flock/state.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { keyedList } from "./keyed-list.ts";
-import { createMessageRow, type MessageRow } from "./message-row.ts";
+import { createMessageRow } from "./message-row.ts";
 import { createPanel } from "./panel.ts";
 import { watch } from "./watch.ts";
 
@@ -18,7 +18,6 @@ const pageSize = 200;
 /** Creates the list; older messages are shown on request, so that a long-lived room stays quick. */
 export function createMessageList(room: FlockRoom): MessageList {
   let limit = pageSize;
-  const rows = new Map<string, MessageRow>();
   const list = h("ol", { class: "messages" });
   const empty = h("p", { class: "empty" }, "Nothing has been said in this room yet.");
   const older = h("button", { class: "quiet-button", type: "button", onclick: showOlder });
@@ -30,15 +29,7 @@ export function createMessageList(room: FlockRoom): MessageList {
     older,
   );
   const panel = createPanel("Messages", "messages", scroller);
-  const show = keyedList<Message, HTMLElement>(list, {
-    key: ({ id }) => id,
-    create(message) {
-      const row = createMessageRow(message);
-      rows.set(message.id, row);
-      return row.element;
-    },
-    update: (_, message) => rows.get(message.id)?.update(message),
-  });
+  const rows = keyedList(list, { key: ({ id }: Message) => id, create: createMessageRow });
 
   function showOlder() {
     limit += pageSize;
@@ -48,10 +39,7 @@ export function createMessageList(room: FlockRoom): MessageList {
   function render() {
     const all = room.messages.get();
     const newest = all.slice(-limit).reverse();
-    for (const id of rows.keys()) {
-      if (!newest.some((message) => message.id === id)) rows.delete(id);
-    }
-    show(newest);
+    rows.show(newest);
     const rest = all.length - newest.length;
     setAttribute(empty, "hidden", all.length > 0);
     setAttribute(older, "hidden", rest === 0);
@@ -63,9 +51,9 @@ export function createMessageList(room: FlockRoom): MessageList {
   return {
     element: panel.element,
     reveal(id) {
-      if (!rows.has(id)) limit = Number.POSITIVE_INFINITY;
+      if (rows.view(id) === undefined) limit = Number.POSITIVE_INFINITY;
       render();
-      rows.get(id)?.open();
+      rows.view(id)?.open();
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Message } from "flockstate";
 import { h, setAttribute } from "./dom.ts";
+import type { View } from "./keyed-list.ts";
 import { messageDetails } from "./message-details.ts";
 import { carriage, destination, gist, shortName, typeFamily, typeLabel } from "./message-words.ts";
 import { showStage, stageSign } from "./stage-sign.ts";
@@ -7,9 +8,7 @@ import { showStage, stageSign } from "./stage-sign.ts";
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** One message in the list, with a way to show its new state and to open it. */
-export interface MessageRow {
-  readonly element: HTMLElement;
-  update(message: Message): void;
+export interface MessageRow extends View<Message> {
   open(): void;
 }
 

@@ -4,7 +4,7 @@ import type { FlockRoom } from "../flock/state.ts";
 import { formatBytes } from "../report/format.ts";
 import { h, setAttribute } from "./dom.ts";
 import { icon } from "./icons.ts";
-import { keyedList } from "./keyed-list.ts";
+import { keyedList, type View } from "./keyed-list.ts";
 import { shortHash } from "./message-words.ts";
 import { createPanel } from "./panel.ts";
 import { watch } from "./watch.ts";
@@ -17,8 +17,8 @@ interface ReferenceView {
 }
 
 const places: Readonly<Record<string, string>> = {
-  local: "only here, not sent yet",
-  uploading: "here, on its way to the relay",
+  local: "not sent yet",
+  uploading: "on its way to the relay",
   remote: "at the relay",
   missing: "nowhere that can be reached",
   corrupt: "damaged: it will be fetched again",
@@ -29,11 +29,7 @@ export function createReferenceList(room: FlockRoom): HTMLElement {
   const list = h("ul", { class: "references" });
   const empty = h("p", { class: "empty" }, "Big content travels as a hash. None has been named yet.");
   const panel = createPanel("References", "references", empty, list);
-  const show = keyedList<ReferenceView, HTMLElement>(list, {
-    key: ({ reference }) => reference.id,
-    create: createRow,
-    update: updateRow,
-  });
+  const rows = keyedList(list, { key: ({ reference }: ReferenceView) => reference.id, create: referenceRow });
 
   async function render() {
     const named = new Map<string, { reference: Reference; name: string }>();
@@ -45,7 +41,7 @@ export function createReferenceList(room: FlockRoom): HTMLElement {
     const views = await Promise.all(
       [...named.values()].map(async (each) => ({ ...each, ...(await room.refs.state(each.reference.id)) })),
     );
-    show(views.reverse());
+    rows.show(views.reverse());
     setAttribute(empty, "hidden", views.length > 0);
     const bytes = views.reduce((sum, { reference }) => sum + reference.size, 0);
     panel.setNote(views.length === 0 ? "" : formatBytes(bytes));
@@ -56,26 +52,29 @@ export function createReferenceList(room: FlockRoom): HTMLElement {
   return panel.element;
 }
 
-function createRow({ reference, name }: ReferenceView): HTMLElement {
-  return h(
+function referenceRow({ reference, name }: ReferenceView): View<ReferenceView> {
+  const sign = h("span", { class: "reference-state" });
+  const element = h(
     "li",
     { class: "reference", "data-testid": "reference-row", "data-id": reference.id },
     h("span", { class: "reference-name" }, name),
     h("span", { class: "reference-size" }, formatBytes(reference.size)),
     h("code", { class: "reference-id", title: `sha256 ${reference.id}` }, shortHash(reference.id)),
-    h("span", { class: "reference-state" }),
+    sign,
   );
-}
-
-function updateRow(row: HTMLElement, { state, here }: ReferenceView): void {
-  const sign = row.lastElementChild;
-  const verified = here && state !== "corrupt";
-  if (row.dataset["state"] === state && row.dataset["here"] === String(here)) return;
-  setAttribute(row, "data-state", state);
-  setAttribute(row, "data-here", String(here));
-  sign?.replaceChildren(
-    ...(verified ? [icon("shield", 13), h("span", { class: "verified" }, "verified")] : []),
-    h("span", { class: "place", "data-state": state }, here && state === "remote" ? "here + relay" : state),
-  );
-  if (sign) setAttribute(sign, "title", `${here ? "Here and" : "Not here;"} ${places[state] ?? state}`);
+  return {
+    element,
+    update({ state, here }) {
+      if (element.dataset["state"] === state && element.dataset["here"] === String(here)) return;
+      setAttribute(element, "data-state", state);
+      setAttribute(element, "data-here", String(here));
+      setAttribute(sign, "title", `${here ? "Here, and" : "Not here, but"} ${places[state] ?? state}`);
+      const isVerified = here && state !== "corrupt";
+      const place = here && state === "remote" ? "here and at the relay" : state;
+      sign.replaceChildren(
+        ...(isVerified ? [h("span", { class: "verified" }, icon("shield", 13), "verified")] : []),
+        h("span", { class: "place" }, place),
+      );
+    },
+  };
 }

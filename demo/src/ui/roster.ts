@@ -1,52 +1,35 @@
 import type { FlockRoom } from "../flock/state.ts";
 import { avatar } from "./avatar.ts";
 import { h, setAttribute, setText } from "./dom.ts";
-import { keyedList } from "./keyed-list.ts";
+import { keyedList, type View } from "./keyed-list.ts";
 import { createPanel } from "./panel.ts";
 import type { Browser, People } from "./people.ts";
 import { watch } from "./watch.ts";
 
-type AgentView = Browser["agents"][number] & { done: number };
+type BrowserView = Browser & { readonly doneBy: ReadonlyMap<string, number> };
+type AgentView = Browser["agents"][number] & { readonly done: number };
 
 /** The panel that says who is here: every browser with its person and its agents. */
 export function createRoster(room: FlockRoom, people: People): HTMLElement {
   const list = h("ul", { class: "browsers" });
   const panel = createPanel("Flock", "flock", list);
-  const show = keyedList<Browser & { doneBy: ReadonlyMap<string, number> }, HTMLElement>(list, {
-    key: ({ suffix }) => suffix,
-    create: createBrowserRow,
-    update: (row, browser) => updateBrowser.get(row)?.(browser),
-  });
+  const rows = keyedList(list, { key: ({ suffix }: BrowserView) => suffix, create: browserRow });
 
   watch([people, room.messages], () => {
     const browsers = people.list();
     const online = browsers.filter(({ agents }) => agents.some((agent) => agent.online)).length;
     const doneBy = countAnswers(room);
-    show(browsers.map((browser) => ({ ...browser, doneBy })));
+    rows.show(browsers.map((browser) => ({ ...browser, doneBy })));
     panel.setNote(`${online} ${online === 1 ? "browser" : "browsers"} online`);
   });
   return panel.element;
 }
 
-type BrowserUpdate = (browser: Browser & { doneBy: ReadonlyMap<string, number> }) => void;
-const updateBrowser = new WeakMap<HTMLElement, BrowserUpdate>();
-
-function createBrowserRow(browser: Browser): HTMLElement {
+function browserRow(browser: Browser): View<BrowserView> {
   const note = h("span", { class: "browser-note" });
-  const agents = h("ul", { class: "agents" });
-  const showAgents = keyedList<AgentView, HTMLElement>(agents, {
-    key: ({ name }) => name,
-    create: () =>
-      h(
-        "li",
-        { class: "agent", "data-testid": "agent-row" },
-        h("span", { class: "dot" }),
-        h("span", { class: "agent-name" }),
-        h("span", { class: "agent-done" }),
-      ),
-    update: updateAgent,
-  });
-  const row = h(
+  const list = h("ul", { class: "agents" });
+  const agents = keyedList(list, { key: ({ name }: AgentView) => name, create: agentRow });
+  const element = h(
     "li",
     { class: "browser" },
     avatar(browser),
@@ -54,28 +37,45 @@ function createBrowserRow(browser: Browser): HTMLElement {
       "div",
       { class: "browser-body" },
       h("div", { class: "browser-head" }, h("strong", {}, browser.name), h("code", {}, browser.suffix), note),
-      agents,
+      list,
     ),
   );
-  updateBrowser.set(row, ({ agents: members, isYou, tabs, isWriting, doneBy }) => {
-    const isAway = tabs === 0 && members.every(({ online }) => !online);
-    setAttribute(row, "data-away", isAway);
-    const words = [isYou && "you", tabs > 1 && `${tabs} tabs`, isWriting && "writing notes", isAway && "away"];
-    setText(note, words.filter(Boolean).join(" · "));
-    showAgents(members.map((agent) => ({ ...agent, done: doneBy.get(agent.name) ?? 0 })));
-  });
-  return row;
+  return {
+    element,
+    update({ agents: members, isYou, tabs, isWriting, doneBy }) {
+      const isAway = tabs === 0 && members.every(({ online }) => !online);
+      setAttribute(element, "data-away", isAway);
+      const words = [isYou && "you", tabs > 1 && `${tabs} tabs`, isWriting && "writing", isAway && "away"];
+      setText(note, words.filter(Boolean).join(" · "));
+      agents.show(members.map((agent) => ({ ...agent, done: doneBy.get(agent.name) ?? 0 })));
+    },
+  };
 }
 
-function updateAgent(row: HTMLElement, { name, role, capabilities, online, done }: AgentView): void {
-  const [dot, label, answers] = row.children;
-  setAttribute(row, "data-name", name);
-  setAttribute(row, "data-role", role);
-  setAttribute(row, "data-online", String(online));
-  setAttribute(row, "title", `${name} · can ${capabilities.join(", ")} · ${online ? "online" : "offline"}`);
-  if (dot) setAttribute(dot, "aria-label", online ? "online" : "offline");
-  if (label) setText(label, role);
-  if (answers) setText(answers, done === 0 ? "" : `${done}`);
+function agentRow({ name, role, capabilities }: AgentView): View<AgentView> {
+  const dot = h("span", { class: "dot", role: "img" });
+  const answers = h("span", { class: "agent-done", title: "answers given" });
+  const element = h(
+    "li",
+    {
+      class: "agent",
+      "data-testid": "agent-row",
+      "data-name": name,
+      "data-role": role,
+      title: `${name} can ${capabilities.join(", ")}`,
+    },
+    dot,
+    h("span", { class: "agent-name" }, role),
+    answers,
+  );
+  return {
+    element,
+    update({ online, done }) {
+      setAttribute(element, "data-online", String(online));
+      setAttribute(dot, "aria-label", online ? "online" : "offline");
+      setText(answers, done === 0 ? "" : String(done));
+    },
+  };
 }
 
 function countAnswers(room: FlockRoom): Map<string, number> {

@@ -6,10 +6,11 @@ export interface Block {
   client: number;
   from: number;
   to: number;
-  /** The document's next clock of the client: `from` where the block is new, at least `to` where it is known. */
+  /** The document's next clock of the client: clocks below it are known, the block's others are new. */
   known: number;
-  /** Where its structs begin in the table. */
+  /** Where its structs lie in the table: up to `endStruct`, exclusive. */
   firstStruct: number;
+  endStruct: number;
 }
 
 /** What the references of all structs need: filled in reading order, asked in the order of integration. */
@@ -50,6 +51,7 @@ export function addStruct(table: StructTable, clock: number, struct: Struct): vo
   table.ids.push(struct.parentClient, struct.parentClock);
   const isLive = struct.kind !== kind.gc && struct.kind !== kind.deleted;
   const type = struct.kind === kind.type ? flag.type : 0;
+  table.blocks.at(-1)!.endStruct++;
   table.flags.push(type | (struct.keyed ? flag.keyed : 0) | (isLive ? flag.live : 0));
 }
 
@@ -67,15 +69,16 @@ export function findBlock({ blocks }: StructTable, client: number): number {
   return none;
 }
 
-/** The position after the last struct of a block. */
-export function endOfBlock({ blocks, clocks }: StructTable, block: number): number {
-  return blocks[block + 1]?.firstStruct ?? clocks.length;
+/** The clock after a struct of a block. */
+export function endOfStruct({ blocks, clocks }: StructTable, block: number, struct: number): number {
+  const { to, endStruct } = blocks[block]!;
+  return struct + 1 < endStruct ? clocks[struct + 1]! : to;
 }
 
 /** The struct of a block that covers a clock. */
 export function findStruct(table: StructTable, block: number, clock: number): number {
   let low = table.blocks[block]!.firstStruct;
-  let high = endOfBlock(table, block) - 1;
+  let high = table.blocks[block]!.endStruct - 1;
   while (low < high) {
     const middle = (low + high + 1) >> 1;
     if (table.clocks[middle]! <= clock) low = middle;

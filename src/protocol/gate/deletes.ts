@@ -17,8 +17,7 @@ export function readDeletes(
   context: GateContext,
 ): boolean {
   const clients = readCount(cursor, shortestClient);
-  if (clients > 0 && !rules.deletes)
-    refuse(cursor, "gate/deletes", "This document is only appended to: nothing is deleted");
+  if (clients > 0 && !rules.deletes) refuse(cursor, "gate/deletes", "A page is only appended to");
   let before = Number.POSITIVE_INFINITY;
   let ranges = 0;
   for (let index = 0; index < clients && !cursor.refusal; index++) {
@@ -26,14 +25,10 @@ export function readDeletes(
     const count = readCount(cursor, shortestRange);
     ranges += count;
     if (client >= before)
-      refuse(cursor, "gate/not-canonical", `The deletes of client ${client} are out of order`);
-    if (count === 0) refuse(cursor, "gate/not-canonical", `The deletes of client ${client} are empty`);
+      refuse(cursor, "gate/not-canonical", `Deletes of client ${client} are out of order`);
+    if (count === 0) refuse(cursor, "gate/not-canonical", `Deletes of client ${client} are empty`);
     if (ranges > limits.deleteRanges) {
-      refuse(
-        cursor,
-        "gate/too-many-structs",
-        `An update may delete ${limits.deleteRanges} ranges: send it in slices`,
-      );
+      refuse(cursor, "gate/too-many-structs", `More than ${limits.deleteRanges} deleted ranges: send slices`);
     }
     if (!cursor.refusal) readRanges(cursor, client, count, table, context);
     before = client;
@@ -59,8 +54,7 @@ function readRanges(
     const to = from + length;
     if (length === 0) refuse(cursor, "gate/not-canonical", "A deleted range is empty");
     if (from < before) refuse(cursor, "gate/not-canonical", "Deleted ranges overlap or are out of order");
-    if (to > maxClock)
-      refuse(cursor, "gate/bounds", `A deleted range of client ${client} exceeds 31 bits of clock`);
+    if (to > maxClock) refuse(cursor, "gate/bounds", "A deleted range exceeds 31 bits of clock");
     if (to > end) refuseGap(cursor, client, known);
     table.deleted.push(client, from, to);
     before = to;

@@ -1,4 +1,4 @@
-import { endOfBlock, findBlock, idWidth, type StructTable } from "./blocks.ts";
+import { findBlock, idWidth, type StructTable } from "./blocks.ts";
 import { type Cursor, refuse, refuseGap } from "./cursor.ts";
 import { type Places, placeStruct } from "./places.ts";
 import { none } from "./structs.ts";
@@ -49,7 +49,8 @@ export function settleStructs(cursor: Cursor, table: StructTable, places: Places
 /** The clock up to which a block is integrated. */
 function reachedClock(table: StructTable, next: readonly number[], block: number): number {
   const struct = next[block]!;
-  return struct < endOfBlock(table, block) ? table.clocks[struct]! : table.blocks[block]!.to;
+  const { to, endStruct } = table.blocks[block]!;
+  return struct < endStruct ? table.clocks[struct]! : to;
 }
 
 /** Where in `ids` the first reference of a struct lies that is not integrated yet, or `none`. */

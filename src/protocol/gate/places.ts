@@ -1,4 +1,4 @@
-import { endOfBlock, findBlock, findStruct, flag, idWidth, isDeleted, type StructTable } from "./blocks.ts";
+import { endOfStruct, findBlock, findStruct, flag, idWidth, isDeleted, type StructTable } from "./blocks.ts";
 import { type Cursor, refuse } from "./cursor.ts";
 import { none } from "./structs.ts";
 import type { DepthRun, GateContext, GateLimits, GateProfile } from "./verdict.ts";
@@ -68,8 +68,8 @@ export function placeStruct(
 /** The depths of the new items, neighbours of equal depth as one run. */
 export function depthRuns(table: StructTable, { depths }: Places): DepthRun[] {
   const runs: DepthRun[] = [];
-  table.blocks.forEach(({ client, firstStruct, known }, block) => {
-    for (let struct = firstStruct; struct < endOfBlock(table, block); struct++) {
+  table.blocks.forEach(({ client, firstStruct, endStruct, known }, block) => {
+    for (let struct = firstStruct; struct < endStruct; struct++) {
       const from = Math.max(known, table.clocks[struct]!);
       const to = endOfStruct(table, block, struct);
       const depth = depths[struct]!;
@@ -80,10 +80,6 @@ export function depthRuns(table: StructTable, { depths }: Places): DepthRun[] {
     }
   });
   return runs;
-}
-
-function endOfStruct(table: StructTable, block: number, struct: number): number {
-  return struct + 1 < endOfBlock(table, block) ? table.clocks[struct + 1]! : table.blocks[block]!.to;
 }
 
 /** How deep the container is nested of the item whose id lies at `at` in the table. */

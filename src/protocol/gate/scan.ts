@@ -88,7 +88,8 @@ function readBlock(scan: Scan, structsBefore: number): number {
   }
   if (cursor.refusal) return 0;
   const known = options.context.clockOf(client);
-  const block: Block = { client, from, to: from, known, firstStruct: table.clocks.length };
+  const firstStruct = table.clocks.length;
+  const block: Block = { client, from, to: from, known, firstStruct, endStruct: firstStruct };
   table.blocks.push(block);
   if (from > known) refuseGap(cursor, client, known);
   for (let index = 0; index < count && !cursor.refusal; index++) readNextStruct(scan, block);

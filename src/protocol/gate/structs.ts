@@ -3,9 +3,9 @@ import { skipJson } from "./json.ts";
 import { kind, type ProfileRules } from "./profiles.ts";
 import { readKey, readText } from "./text.ts";
 import { skipValue } from "./values.ts";
-import type { GateCode, GateLimits } from "./verdict.ts";
+import type { GateLimits } from "./verdict.ts";
 
-/** Clocks end here: Yjs adds and compares them as small integers. */
+/** Clocks end here, where no honest client comes: one struct cannot claim all that is to come. */
 export const maxClock = 2 ** 31;
 /** Yjs 13 draws its clients from 32 random bits. */
 const maxClient = 2 ** 32 - 1;
@@ -55,8 +55,7 @@ export function readStruct(cursor: Cursor, struct: Struct, rules: ProfileRules, 
   struct.originClient = none;
   struct.rightClient = none;
   struct.parentClient = none;
-  if ((rules.kinds & (1 << struct.kind)) === 0)
-    refuse(cursor, codeOfKind(struct.kind), whyNotKind(struct.kind));
+  if ((rules.kinds & (1 << struct.kind)) === 0) refuseKind(cursor, struct.kind);
   else if (struct.kind !== kind.gc) readItem(cursor, struct, info, rules, limits);
   else if (info === kind.gc) struct.length = readVarUint(cursor);
   else refuse(cursor, "gate/not-canonical", `A collected struct has flags in its info byte ${info}`);
@@ -75,8 +74,7 @@ function readItem(
     struct.originClock = readClock(cursor);
   }
   if ((info & rightBit) !== 0) {
-    if (!rules.rightOrigins)
-      refuse(cursor, "gate/right-origin", "An item has a right origin: only append or set");
+    if (!rules.rightOrigins) refuse(cursor, "gate/right-origin", "An item has a right origin: append or set");
     struct.rightClient = readClient(cursor);
     struct.rightClock = readClock(cursor);
   }
@@ -89,8 +87,7 @@ function readItem(
 function readParent(cursor: Cursor, struct: Struct, rules: ProfileRules): void {
   const named = readVarUint(cursor);
   if (named === 1) {
-    if (!readKey(cursor, rules.root))
-      refuse(cursor, "gate/profile", `The only root type here is "${rules.root}"`);
+    if (!readKey(cursor, rules.root)) refuse(cursor, "gate/profile", `The root type here is "${rules.root}"`);
   } else if (named === 0) {
     if (rules.root !== undefined) refuse(cursor, "gate/profile", "No nested types are allowed here");
     struct.parentClient = readClient(cursor);
@@ -98,8 +95,7 @@ function readParent(cursor: Cursor, struct: Struct, rules: ProfileRules): void {
   } else refuse(cursor, "gate/not-canonical", `A parent is a name (1) or an id (0), not ${named}`);
   if (typeof rules.key === "object") {
     const { name } = rules.key;
-    if (!struct.keyed || !readKey(cursor, name))
-      refuse(cursor, "gate/profile", `The only key here is "${name}"`);
+    if (!struct.keyed || !readKey(cursor, name)) refuse(cursor, "gate/profile", `The key here is "${name}"`);
   } else if (struct.keyed) readKey(cursor);
 }
 
@@ -148,16 +144,13 @@ export function readClock(cursor: Cursor): number {
   return clock < maxClock ? clock : refuse(cursor, "gate/bounds", `The clock ${clock} exceeds 31 bits`);
 }
 
-function codeOfKind(refused: number): GateCode {
-  if (refused > kind.skip) return "gate/malformed";
-  if (refused === kind.skip) return "gate/not-canonical";
-  return refused === kind.json || refused === kind.subdocument ? "gate/forbidden-content" : "gate/profile";
-}
-
-function whyNotKind(refused: number): string {
-  if (refused > kind.skip) return `No content has the number ${refused}`;
-  if (refused === kind.skip) return "A struct skips clocks: send what is whole";
-  if (refused === kind.json) return "The content is JSON of Yjs before 13: write it anew";
-  if (refused === kind.subdocument) return "Subdocuments are not allowed: name the other document in a value";
-  return `The content of kind ${refused} is not allowed in this document`;
+function refuseKind(cursor: Cursor, refused: number): void {
+  if (refused > kind.skip) refuse(cursor, "gate/malformed", `No content has the number ${refused}`);
+  else if (refused === kind.skip)
+    refuse(cursor, "gate/not-canonical", "A struct skips clocks: send what is whole");
+  else if (refused === kind.json)
+    refuse(cursor, "gate/forbidden-content", "The content is in the JSON of an older Yjs");
+  else if (refused === kind.subdocument)
+    refuse(cursor, "gate/forbidden-content", "Subdocuments are not allowed");
+  else refuse(cursor, "gate/profile", `The content of kind ${refused} has no place in this document`);
 }

@@ -46,7 +46,8 @@ export interface GateOptions {
   client?: number;
   /**
    * Whether a block may begin before what is known and end after it; `refuse` where nothing is said. A client whose
-   * document has part of what a relay let pass says `allow`: Yjs keeps what it has and takes the rest.
+   * document has part of what a relay let pass says `allow`: Yjs keeps what it has and takes the rest. It then trusts
+   * that the struct across the border is the one whose beginning it has.
    */
   overlap?: "refuse" | "allow";
   /** What differs from `gateLimits`. */

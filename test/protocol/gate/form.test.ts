@@ -92,7 +92,18 @@ describe("GATE-3: the canonical form", () => {
     ).toBe("accepted");
     expect(scan([1, [[0, 1]]], [2, [[0, 1]]])).toBe("gate/not-canonical");
     expect(scan([1, [[0, 1]]], [1, [[2, 1]]])).toBe("gate/not-canonical");
-    expect(scan([1, []])).toBe("gate/not-canonical");
+    expect(
+      scan(
+        [3, []],
+        [
+          2,
+          [
+            [0, 1],
+            [2, 1],
+          ],
+        ],
+      ),
+    ).toBe("gate/not-canonical");
     expect(
       scan([
         1,
