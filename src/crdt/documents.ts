@@ -178,7 +178,6 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
           catchUp();
         },
         presences: (entries) => presence.heardRelay(entries),
-        signalled: () => {},
         dropped() {
           for (const each of shared.values()) each.dropped();
           presence.lostRelay();

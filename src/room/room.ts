@@ -73,7 +73,7 @@ const principal = "anon";
  * @throws `protocol/invalid-room`, `room/invalid-options`, `crdt/invalid-state`
  * @example
  * ```ts
- * const room = await openRoom("team-42", { state: { notes: text() } });
+ * const room = await openRoom("lab-7", { state: { notes: text() } });
  * const planner = await room.agent("planner");
  * const critic = await room.agent("critic");
  * critic.onMessage({ type: "QUERY" }, ({ content }) => room.state.notes.insert(0, String(content)));

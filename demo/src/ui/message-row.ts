@@ -26,7 +26,7 @@ export function createMessageRow(message: Message): MessageRow {
       type: "button",
       "aria-expanded": "false",
       "aria-controls": detailsId,
-      onclick: () => toggle(details.hidden),
+      onclick: () => toggle(details.hidden !== false),
     },
     h("span", { class: "message-type" }, typeLabel(message.type)),
     h(

@@ -1,8 +1,6 @@
 import {
   type Clock,
-  createEmitter,
   createStore,
-  type Emitter,
   type ErrorCode,
   FlockError,
   type RandomBytes,
@@ -56,7 +54,6 @@ export interface RelayLinkEvents {
   joined(): void;
   /** Presence that changed since the join; of the others only. */
   presences(entries: readonly PresenceEntry[]): void;
-  signalled(from: number, bytes: Uint8Array): void;
   /** The connection, joined or not, is gone. */
   dropped(): void;
   problem(error: FlockError): void;
@@ -73,12 +70,8 @@ export interface RelayLink {
   upload(name: string, payload: Uint8Array): Promise<UploadOutcome>;
   /** Sends a document message that asks for no acknowledgement. */
   send(name: string, payload: Uint8Array): void;
-  /** Resolves once the relay has answered for everything sent so far. */
-  barrier(): Promise<UploadOutcome>;
   /** Announces this replica's presence, JSON text; said again after each reconnection. */
   announce(state: string | undefined): void;
-  signal(to: number, bytes: Uint8Array): void;
-  readonly heard: Emitter<void>;
 }
 
 export interface RelayLinkOptions {
@@ -98,7 +91,7 @@ const firstLocalChannel = 2 ** 30;
 
 interface PendingUpload {
   mark: number;
-  name: string | undefined;
+  name: string;
   refusal: { code: string; message: string } | undefined;
   resolve(outcome: UploadOutcome): void;
 }
@@ -106,7 +99,6 @@ interface PendingUpload {
 /** Creates a link; it goes to the network at `connect`. */
 export function createRelayLink({ url, openSocket, clock, random, events }: RelayLinkOptions): RelayLink {
   const status = createStore<LinkState>("offline");
-  const heard = createEmitter<void>();
   let wanted = false;
   let socket: Socket | undefined;
   let attempts = 0;
@@ -218,7 +210,6 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
       current?.close();
       return;
     }
-    heard.emit();
   }
 
   function handle(message: ControlMessage): void {
@@ -254,9 +245,6 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
       }
       case "presences":
         events.presences(message.entries);
-        break;
-      case "signalled":
-        events.signalled(message.from, message.bytes);
         break;
       case "problem":
         events.problem(new FlockError("crdt/refused", `The relay: ${message.message}`, { details: { code: message.code as ErrorCode } }));
@@ -318,7 +306,7 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     socket.send(encodeFrame(present));
   }
 
-  function expect(name: string | undefined): Promise<UploadOutcome> {
+  function expect(name: string): Promise<UploadOutcome> {
     return new Promise((resolve) => {
       pending.push({ mark: mark + 1, name, refusal: undefined, resolve });
     });
@@ -326,7 +314,6 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
 
   return {
     status,
-    heard,
     connect() {
       if (wanted) return;
       wanted = true;
@@ -364,17 +351,9 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     send(name, payload) {
       if (joined) addDocument(name, payload);
     },
-    barrier() {
-      if (!joined) return Promise.resolve({ kind: "lost" });
-      control({ type: "ping" });
-      return expect(undefined);
-    },
     announce(state) {
       presence = state;
       if (joined) control({ type: "presence", state });
-    },
-    signal(to, bytes) {
-      if (joined) control({ type: "signal", to, bytes });
     },
   };
 }

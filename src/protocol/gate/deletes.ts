@@ -24,8 +24,7 @@ export function readDeletes(
     const client = readClient(cursor);
     const count = readCount(cursor, shortestRange);
     ranges += count;
-    if (client >= before)
-      refuse(cursor, "gate/not-canonical", `Deletes of client ${client} are out of order`);
+    if (client >= before) refuse(cursor, "gate/not-canonical", "Clients in the delete set do not descend");
     if (count === 0) refuse(cursor, "gate/not-canonical", `Deletes of client ${client} are empty`);
     if (ranges > limits.deleteRanges) {
       refuse(cursor, "gate/too-many-structs", `More than ${limits.deleteRanges} deleted ranges: send slices`);

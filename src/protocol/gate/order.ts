@@ -40,8 +40,7 @@ export function settleStructs(cursor: Cursor, table: StructTable, places: Places
       waits[block] = true;
       block = findBlock(table, table.ids[unmet]!);
       goal = table.ids[unmet + 1]! + 1;
-      if (waits[block])
-        refuse(cursor, "gate/origin", "Structs of several clients refer to one another in a circle");
+      if (waits[block]) refuse(cursor, "gate/origin", "Structs refer to one another in a circle");
     }
   }
 }

@@ -40,29 +40,44 @@ export function placeStruct(
 ): void {
   const { client, known } = table.blocks[block]!;
   const from = table.clocks[struct]!;
-  const to = endOfStruct(table, block, struct);
+  const length = endOfStruct(table, block, struct) - from;
   // Yjs ignores what it knows, so these bytes say nothing of the document.
-  if (to <= known) return;
+  if (from + length <= known) return;
+  inheritPlace(table, places, block, struct);
   const flags = table.flags[struct]!;
-  const ids = struct * idWidth;
-  let depth = 0;
-  let keyed = (flags & flag.keyed) !== 0;
-  if (table.ids[ids] !== none || table.ids[ids + 2] !== none) {
-    const neighbour = table.ids[ids] !== none ? ids : ids + 2;
-    depth = depthAt(table, places, block, struct, neighbour);
-    keyed ||= keyedAt(table, places, block, struct, neighbour);
-  } else if (table.ids[ids + 4] !== none) depth = depthAt(table, places, block, struct, ids + 4) + 1;
-  places.depths[struct] = depth;
-  places.keyed[struct] = keyed;
-  if (depth + ((flags & flag.type) !== 0 ? 1 : 0) > places.limits.typeDepth) {
-    const why = `Shared types are nested deeper than ${places.limits.typeDepth}: flatten them`;
+  if ((flags & flag.keyed) !== 0) places.keyed[struct] = true;
+  const { typeDepth } = places.limits;
+  if (places.depths[struct]! + ((flags & flag.type) !== 0 ? 1 : 0) > typeDepth) {
+    const why = `Shared types are nested deeper than ${typeDepth}: flatten them`;
     refuse(cursor, "gate/depth", why, { client, clock: from });
   }
   // Split, its left half would stay undeleted behind the key: Yjs then fails when it collects the map.
-  if (keyed && to - from > 1 && (flags & flag.live) !== 0 && !isDeleted(table, client, from, to)) {
+  const isLong = length > 1 && (flags & flag.live) !== 0;
+  if (isLong && places.keyed[struct] && !isDeleted(table, client, from, from + length)) {
     const why = `The item ${from} of client ${client} sets a key with more than one value`;
     refuse(cursor, "gate/not-canonical", why, { client, clock: from });
   }
+}
+
+/** Takes depth and key from the first id that a struct has: origin, right origin, parent. */
+function inheritPlace(table: StructTable, places: Places, block: number, struct: number): void {
+  const { profile, context, depths, keyed } = places;
+  if (profile === "register") {
+    keyed[struct] = true;
+    return;
+  }
+  const { ids } = table;
+  const first = struct * idWidth;
+  const at = ids[first] !== none ? first : ids[first + 2] !== none ? first + 2 : first + 4;
+  const client = ids[at]!;
+  if (client === none) return;
+  const clock = ids[at + 1]!;
+  const isParent = at === first + 4;
+  const target = findNew(table, block, struct, client, clock);
+  const depth = target === none ? context.depthOf(client, clock) : depths[target]!;
+  depths[struct] = isParent ? depth + 1 : depth;
+  if (isParent) return;
+  keyed[struct] = target === none ? (context.keyedOf?.(client, clock) ?? false) : keyed[target]!;
 }
 
 /** The depths of the new items, neighbours of equal depth as one run. */
@@ -82,32 +97,11 @@ export function depthRuns(table: StructTable, { depths }: Places): DepthRun[] {
   return runs;
 }
 
-/** How deep the container is nested of the item whose id lies at `at` in the table. */
-function depthAt(table: StructTable, places: Places, block: number, struct: number, at: number): number {
-  if (places.profile !== "shared") return 0;
-  const target = findNew(table, block, struct, at);
-  return target === none
-    ? places.context.depthOf(table.ids[at]!, table.ids[at + 1]!)
-    : places.depths[target]!;
-}
-
-/** Whether the item lies under a key whose id lies at `at` in the table. */
-function keyedAt(table: StructTable, places: Places, block: number, struct: number, at: number): boolean {
-  if (places.profile === "register") return true;
-  const target = findNew(table, block, struct, at);
-  return target === none
-    ? (places.context.keyedOf?.(table.ids[at]!, table.ids[at + 1]!) ?? false)
-    : places.keyed[target]!;
-}
-
 /** The struct of this update that has an id, or `none` where the document knows the id already. */
-function findNew(table: StructTable, block: number, struct: number, at: number): number {
-  const client = table.ids[at]!;
-  const clock = table.ids[at + 1]!;
+function findNew(table: StructTable, block: number, struct: number, client: number, clock: number): number {
   const position = client === table.blocks[block]!.client ? block : findBlock(table, client);
   if (position === none || clock < table.blocks[position]!.known) return none;
   // Most items follow the one before them.
-  return position === block && table.clocks[struct - 1]! <= clock
-    ? struct - 1
-    : findStruct(table, position, clock);
+  const isPrevious = position === block && table.clocks[struct - 1]! <= clock;
+  return isPrevious ? struct - 1 : findStruct(table, position, clock);
 }

@@ -146,11 +146,8 @@ export function readClock(cursor: Cursor): number {
 
 function refuseKind(cursor: Cursor, refused: number): void {
   if (refused > kind.skip) refuse(cursor, "gate/malformed", `No content has the number ${refused}`);
-  else if (refused === kind.skip)
-    refuse(cursor, "gate/not-canonical", "A struct skips clocks: send what is whole");
-  else if (refused === kind.json)
-    refuse(cursor, "gate/forbidden-content", "The content is in the JSON of an older Yjs");
-  else if (refused === kind.subdocument)
-    refuse(cursor, "gate/forbidden-content", "Subdocuments are not allowed");
-  else refuse(cursor, "gate/profile", `The content of kind ${refused} has no place in this document`);
+  else if (refused === kind.skip) refuse(cursor, "gate/not-canonical", "A struct skips clocks");
+  else if (refused === kind.json || refused === kind.subdocument) {
+    refuse(cursor, "gate/forbidden-content", "Subdocuments and the JSON of an older Yjs are not allowed");
+  } else refuse(cursor, "gate/profile", `The content of kind ${refused} has no place in this document`);
 }
