@@ -38,7 +38,13 @@ function showFailure(root: HTMLElement, problem: unknown): void {
   const code = isFlockError(problem) ? problem.code : "demo/failed";
   const message = problem instanceof Error ? problem.message : String(problem);
   root.replaceChildren(
-    h("main", { class: "failure" }, h("h1", {}, "The room did not open."), h("code", {}, code), h("p", {}, message)),
+    h(
+      "main",
+      { class: "failure" },
+      h("h1", {}, "The room did not open."),
+      h("code", {}, code),
+      h("p", {}, message),
+    ),
   );
 }
 

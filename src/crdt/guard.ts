@@ -23,6 +23,10 @@ export function guardUpdate(name: DocumentName, document: Y.Doc, update: Uint8Ar
     context: {
       clockOf: (client) => Y.getState(document.store, client),
       depthOf: (client, clock) => depthOf(Y.getItem(document.store, Y.createID(client, clock))),
+      keyedOf(client, clock) {
+        const item = Y.getItem(document.store, Y.createID(client, clock));
+        return item instanceof Y.Item && item.parentSub !== null;
+      },
     },
     overlap: "allow",
     limits: { structs: Number.POSITIVE_INFINITY },

@@ -15,11 +15,17 @@ export function createRegister({ client }: { client?: number } = {}): Register {
   const document = new Y.Doc();
   if (client !== undefined) document.clientID = client;
   const map = document.getMap<unknown>(registerRoot);
+  let read: { raw: unknown; record: RegisterRecord | undefined } | undefined;
   return {
     document,
     get() {
-      const parsed = z.safeParse(registerRecordSchema, map.get(registerKey));
-      return parsed.success ? parsed.data : undefined;
+      const raw = map.get(registerKey);
+      // Yjs hands out the stored object itself, so the same object was parsed before.
+      if (!read || read.raw !== raw) {
+        const parsed = z.safeParse(registerRecordSchema, raw);
+        read = { raw, record: parsed.success ? parsed.data : undefined };
+      }
+      return read.record;
     },
     set: (record) => void map.set(registerKey, record),
   };

@@ -80,30 +80,23 @@ export function openConsumer(options: ConsumerOptions): Undo {
 
   async function work(lane: string): Promise<void> {
     try {
-      await handleAll(lane);
-    } finally {
-      // In the same turn as the last look at the lane: an arrival after it wakes anew.
-      busy.delete(lane);
-    }
-  }
-
-  async function handleAll(lane: string): Promise<void> {
-    while (!signal.aborted) {
-      const position = positions.get(lane) ?? laneStart;
-      const pages = documents.log.pages(lane);
-      const next = nextAt(position, pages);
-      if (!next) return;
-      const entry = next.page.entries[next.index] as Entry;
-      const message = readMessage(entry);
-      const wanted = message !== undefined && wants(message);
-      if (wanted) {
-        if (!mayHandle(lane)) return;
-        if (!(await handled(message))) continue;
+      while (!signal.aborted) {
+        const pages = documents.log.pages(lane);
+        const next = nextAt(positions.get(lane) ?? laneStart, pages);
+        if (!next) return;
+        const entry = next.page.entries[next.index] as Entry;
+        const message = readMessage(entry);
+        const wanted = message !== undefined && wants(message);
+        if (wanted && !mayHandle(lane)) return;
+        if (wanted && !(await handled(message))) continue;
+        // Another writer of this agent may have moved the position meanwhile.
+        const now = positions.get(lane) ?? laneStart;
+        positions.set(lane, union(now, advance(now, pages, entry.page, entry.index)));
+        if (wanted) publish();
       }
-      // Another writer of this agent may have moved the position meanwhile.
-      const now = positions.get(lane) ?? laneStart;
-      positions.set(lane, union(now, advance(now, pages, entry.page, entry.index)));
-      if (wanted) publish();
+    } finally {
+      // In this very function, and so in the turn of the last look at the lane: an arrival after it wakes anew.
+      busy.delete(lane);
     }
   }
 

@@ -1,4 +1,4 @@
-import { createStore, type Store } from "../base/index.ts";
+import { type Clock, createStore, type Store, type Undo } from "../base/index.ts";
 import { defineView, type Documents, openView, type WriteStage } from "../crdt/index.ts";
 import { messageKind } from "../protocol/index.ts";
 import type { DeliveryBoard } from "./delivery.ts";
@@ -19,12 +19,15 @@ const everyMessage = defineView<number>({
   step: (count) => count + 1,
 });
 
-/** Opens the list; changes of one tick are told together. */
-export function openMessageList(documents: Documents, board: DeliveryBoard): MessageList {
+/** Changes within this time are told together: the list costs its length each time it is told. */
+const gatherMs = 16;
+
+/** Opens the list. */
+export function openMessageList(documents: Documents, board: DeliveryBoard, clock: Clock): MessageList {
   const view = openView(documents.log, everyMessage);
   const store = createStore<readonly ListedMessage[]>([]);
   const known = new Map<string, ListedMessage>();
-  let scheduled = false;
+  let cancel: Undo | undefined;
 
   function stageOf(message: Message): ListedMessage["stage"] {
     if (board.isDelivered(message)) return "delivered";
@@ -32,13 +35,18 @@ export function openMessageList(documents: Documents, board: DeliveryBoard): Mes
   }
 
   function refresh(): void {
-    scheduled = false;
+    cancel?.();
+    cancel = undefined;
     const listed: ListedMessage[] = [];
     for (const entry of view.entries("messages")) {
       const before = known.get(entry.id);
+      if (before?.stage === "delivered") {
+        listed.push(before);
+        continue;
+      }
       const message = before ?? readMessage(entry);
       if (!message) continue;
-      const stage = before?.stage === "delivered" ? before.stage : stageOf(message);
+      const stage = stageOf(message);
       const now = before?.stage === stage ? before : Object.freeze({ ...message, stage });
       known.set(entry.id, now);
       listed.push(now);
@@ -50,18 +58,20 @@ export function openMessageList(documents: Documents, board: DeliveryBoard): Mes
   }
 
   function schedule(): void {
-    if (scheduled) return;
-    scheduled = true;
-    queueMicrotask(refresh);
+    cancel ??= clock.after(gatherMs, refresh);
   }
 
   const stops = [view.subscribe(schedule), board.onMoved(schedule), documents.status.subscribe(schedule)];
   refresh();
 
   return {
-    get: store.get,
+    get() {
+      if (cancel) refresh();
+      return store.get();
+    },
     subscribe: store.subscribe,
     close() {
+      cancel?.();
       for (const stop of stops) stop();
       view.close();
     },

@@ -108,7 +108,8 @@ export async function openLayeredStore({
 
   function onStage({ id }: Reference, stage: UploadStage): void {
     if (stage === "uploaded") states.note(id, { state: "remote" });
-    else states.note(id, { here: true, state: stage === "waiting" ? "local" : "uploading" });
+    else if (stage !== "gone") states.note(id, { here: true, state: stage === "waiting" ? "local" : stage });
+    else if (states.get(id)?.state !== "corrupt") states.note(id, { here: false, state: "missing" });
   }
 
   function report({ id }: { id: string }, failure: unknown): void {
@@ -120,14 +121,11 @@ export async function openLayeredStore({
     problems.emit({ id, error });
   }
 
-  async function upload(reference: Reference): Promise<boolean> {
+  async function upload(reference: Reference): Promise<"uploaded" | "gone"> {
     const { id, contentType } = reference;
     const bytes = cache.get(id)?.bytes ?? (await readLocal(id, lifetime.signal));
     if (isFlockError(bytes, "refstore/unavailable")) throw bytes;
-    if (!remote || bytes instanceof FlockError) {
-      if (isFlockError(bytes, "refstore/not-found")) states.note(id, { here: false, state: "missing" });
-      return false;
-    }
+    if (!remote || bytes instanceof FlockError) return "gone";
     await link.run(bytes.length, async (signal) => {
       if (bytes.length > probeBytes && (await remote.has(id, { signal }))) return;
       signal.throwIfAborted();
@@ -135,7 +133,7 @@ export async function openLayeredStore({
     });
     // One that cannot be struck out is only offered once more after a reload.
     await local.uploads.remove(id).catch((failure: unknown) => report(reference, failure));
-    return true;
+    return "uploaded";
   }
 
   /** The copy on this device, or why there is none; a decayed one is gone from `local`, its upload included. */
@@ -158,9 +156,9 @@ export async function openLayeredStore({
     const { id } = reference;
     const copy = await readLocal(id, flight.signal);
     const isHere = !(copy instanceof FlockError);
-    const bytes = isHere ? copy : await fetchRemote(reference, copy, flight.signal);
+    const bytes = isHere ? copy : await fetchRemote(reference, copy, flight);
     const isKept = isHere || (flight.isCurrent() && (await keep(reference, bytes)));
-    // A delete meanwhile means what it says: nothing of this flight stays.
+    // A delete meanwhile means what it says: nothing of this flight stays. A put has kept its own.
     if (!flight.isCurrent()) return bytes;
     const isCached = cache.set({ reference, bytes });
     const known = states.get(id)?.state;
@@ -172,7 +170,7 @@ export async function openLayeredStore({
   async function fetchRemote(
     { id, size }: Reference,
     absence: FlockError,
-    signal: AbortSignal,
+    { signal, isCurrent }: Flight,
   ): Promise<Uint8Array> {
     try {
       if (!remote) throw notFound(id, "this device");
@@ -180,10 +178,12 @@ export async function openLayeredStore({
     } catch (failure) {
       signal.throwIfAborted();
       const isAbsent = isFlockError(failure, "refstore/not-found");
-      const before = states.get(id)?.state;
-      if (isFlockError(failure, "refstore/corrupt")) states.note(id, { here: false, state: "corrupt" });
-      else if (isAbsent && before !== "corrupt") states.note(id, { here: false, state: "missing" });
-      else states.note(id, { here: false });
+      // A put meanwhile knows better.
+      if (isCurrent()) {
+        const isDecayed = isFlockError(failure, "refstore/corrupt") || states.get(id)?.state === "corrupt";
+        if (isDecayed) states.note(id, { here: false, state: "corrupt" });
+        else states.note(id, { here: false, ...(isAbsent && { state: "missing" as const }) });
+      }
       const isExplained = isAbsent || isFlockError(failure, "refstore/unavailable");
       throw isExplained && absence.code !== "refstore/not-found" ? absence : failure;
     }
@@ -272,6 +272,7 @@ export async function openLayeredStore({
       lifetime.signal.throwIfAborted();
       const copy = bytes.slice();
       const reference = await local.put(copy, { contentType, pending: true, ...(signal && { signal }) });
+      flights.forget(reference.id);
       cache.set({ reference, bytes: copy });
       queue.add(reference);
       wakes.emit(reference.id);

@@ -16,12 +16,12 @@ const backoff = { firstMs: 500, maxMs: 60_000 };
 /** Failures that the same bytes would meet again. */
 const lasting: readonly ErrorCode[] = ["refstore/refused", "refstore/too-large", "refstore/invalid-options"];
 
-/** Where a reference of the queue is. */
-export type UploadStage = "waiting" | "uploading" | "uploaded";
+/** Where a reference of the queue is; `gone` where there were no bytes here to upload. */
+export type UploadStage = "waiting" | "uploading" | "uploaded" | "gone";
 
 export interface UploadQueueOptions {
-  /** Brings one reference to the remote; false where its bytes are gone from here, so that there is nothing to do. */
-  upload: (reference: Reference) => Promise<boolean>;
+  /** Brings one reference to the remote, or finds its bytes gone. */
+  upload: (reference: Reference) => Promise<"uploaded" | "gone">;
   onStage: (reference: Reference, stage: UploadStage) => void;
   /** An upload that was parked, and why. */
   onProblem: (reference: Reference, failure: unknown) => void;
@@ -81,9 +81,10 @@ export function createUploadQueue({
     item.phase = "sending";
     onStage(item.reference, "uploading");
     try {
-      const arrived = await upload(item.reference);
+      const outcome = await upload(item.reference);
+      // What was deleted and put anew meanwhile has an upload of its own, but has arrived all the same.
+      if (outcome === "uploaded" || isCurrent(item)) onStage(item.reference, outcome);
       if (isCurrent(item)) remove(item.reference.id);
-      if (arrived) onStage(item.reference, "uploaded");
     } catch (failure) {
       if (isCurrent(item)) settleFailure(item, failure);
     }

@@ -50,6 +50,7 @@ export async function join(room: string, epoch = "", sequence = 0): Promise<Rela
 }
 
 function listen(socket: WebSocket, framed: boolean): RelayClient {
+  socket.binaryType = "arraybuffer";
   const read = createFrameReader();
   const waiting = new Set<() => void>();
   const client: RelayClient = {

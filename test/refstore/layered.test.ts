@@ -6,6 +6,7 @@ import {
   createInMemoryStore,
   type LayeredStore,
   type LayeredStoreOptions,
+  type LocalReferenceStore,
   openIndexedDbStore,
   openLayeredStore,
   type ReferenceChange,
@@ -185,6 +186,19 @@ describe("REF-20: the network is touched only between connected and disconnected
     await until(() => store.pending.get() === 0);
   });
 
+  test("disconnected ends a rest as well", async () => {
+    const { store, remote, clock } = await openWorld();
+    remote.before = () => {
+      throw failing("refstore/unavailable");
+    };
+    store.connected();
+    const { id } = await store.put(filled(1));
+    await until(() => rests(store, id));
+    expect(clock.delays()).toEqual([500]);
+    store.disconnected();
+    expect(clock.delays()).toEqual([]);
+  });
+
   test("a server that never answers is given up in time", async () => {
     const { store, remote, clock, local } = await openWorld();
     remote.before = (_method, _key, signal) => silence(signal);
@@ -268,6 +282,25 @@ describe("REF-22: a refused upload is parked and reported", () => {
     await until(() => problems.length === 2);
     remote.before = () => undefined;
     await store.put(filled(1));
+    await until(() => store.pending.get() === 0);
+  });
+
+  test("upon a new connection even where the ledger cannot be read again", async () => {
+    const good = createInMemoryStore();
+    let isReadable = true;
+    const load = () => (isReadable ? good.uploads.load() : Promise.reject(failing("refstore/unavailable")));
+    const { store, remote, problems } = await openWorld({
+      local: { ...good, uploads: { ...good.uploads, load } },
+    });
+    remote.before = () => {
+      throw failing("refstore/refused");
+    };
+    store.connected();
+    await store.put(filled(1));
+    await until(() => problems.length === 1);
+    isReadable = false;
+    remote.before = () => undefined;
+    store.connected();
     await until(() => store.pending.get() === 0);
   });
 });
@@ -461,8 +494,10 @@ describe("REF-25: resolve waits until the bytes are to be had", () => {
     const resolving = store.resolve(await sha256Hex(filled(1)));
     await until(() => remote.calls.length === 1);
     await store.put(filled(1));
+    await until(() => store.pending.get() === 0);
     fail();
     expect(await resolving).toEqual(filled(1));
+    expect(store.state(await sha256Hex(filled(1)))).toEqual({ here: true, state: "remote" });
   });
 
   test("else it looks again after 0.25 s doubling to 15 s", async () => {
@@ -479,6 +514,21 @@ describe("REF-25: resolve waits until the bytes are to be had", () => {
     }
     expect(delays).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000]);
     expect(await resolving).toEqual(filled(1));
+  });
+
+  test("once woken in vain it looks again soon", async () => {
+    const { store, clock } = await openWorld({ remote: createScriptedRemote() });
+    const controller = new AbortController();
+    const resolving = store.resolve("0".repeat(64), { signal: controller.signal });
+    resolving.catch(() => undefined);
+    for (const delayMs of [250, 500, 1_000]) {
+      await until(() => clock.delays()[0] === delayMs);
+      clock.runNext();
+    }
+    await until(() => clock.delays()[0] === 2_000);
+    store.connected();
+    await until(() => clock.delays()[0] === 250);
+    controller.abort();
   });
 
   test("it waits through corrupt and unreachable copies, and ends with what no waiting mends", async () => {
@@ -558,6 +608,32 @@ describe("REF-27: a delete is of this device", () => {
     expect(await store.has(sent.id)).toBe(true);
     expect(await store.get(sent.id)).toEqual(filled(2));
     expect(remote.calls.filter((call) => call === "put 10")).toHaveLength(1);
+  });
+
+  test("an upload that missed its bytes takes no later put of them along", async () => {
+    const good = createInMemoryStore();
+    let release: () => void = () => undefined;
+    let reads = 0;
+    const local: LocalReferenceStore = {
+      ...good,
+      async get(reference, options) {
+        if (reads++ > 0) return good.get(reference, options);
+        await new Promise<void>((resolve) => (release = resolve));
+        throw failing("refstore/not-found");
+      },
+    };
+    const { store, remote } = await openWorld({ local, inMemoryBytes: 0 });
+    remote.before = (_method, _key, signal) => silence(signal);
+    store.connected();
+    const { id } = await store.put(filled(1));
+    await store.delete(id);
+    await store.put(filled(1));
+    await until(() => remote.calls.length === 1);
+    release();
+    for (let turn = 0; turn < 5; turn++) await new Promise((resume) => setImmediate(resume));
+    expect(store.pending.get()).toBe(1);
+    expect(store.state(id)).toEqual({ here: true, state: "uploading" });
+    await store.close();
   });
 
   test("a fetch that is under way meanwhile keeps nothing", async () => {

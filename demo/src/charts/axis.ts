@@ -24,5 +24,10 @@ export function axis({ domain, scale, width, y, format }: AxisOptions): SVGGElem
       svg("text", { class: "tick-label", x, y: y + 13, "text-anchor": anchor }, format(value)),
     );
   });
-  return svg("g", { class: "axis" }, svg("line", { class: "rule", x1: 0, x2: width, y1: y, y2: y }), ...labels);
+  return svg(
+    "g",
+    { class: "axis" },
+    svg("line", { class: "rule", x1: 0, x2: width, y1: y, y2: y }),
+    ...labels,
+  );
 }

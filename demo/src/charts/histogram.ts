@@ -38,7 +38,11 @@ export function histogram(bins: Bins, { width, height, format, label }: Histogra
         height: tall,
         rx: 1,
       },
-      svg("title", {}, `${format(start + at * step)} – ${format(start + (at + 1) * step)}: ${formatCount(count)}`),
+      svg(
+        "title",
+        {},
+        `${format(start + at * step)} – ${format(start + (at + 1) * step)}: ${formatCount(count)}`,
+      ),
     );
   });
   return svg(

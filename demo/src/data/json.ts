@@ -9,8 +9,11 @@ type Plain = Readonly<Record<string, unknown>>;
 export function tableFromJson(value: unknown): Table {
   if (Array.isArray(value)) return fromRows(value);
   if (isPlain(value)) {
-    const lists = Object.entries(value).filter((entry): entry is [string, unknown[]] => Array.isArray(entry[1]));
-    if (lists.length === 1 && lists[0]![1].some((row) => typeof row === "object")) return fromRows(lists[0]![1]);
+    const lists = Object.entries(value).filter((entry): entry is [string, unknown[]] =>
+      Array.isArray(entry[1]),
+    );
+    if (lists.length === 1 && lists[0]![1].some((row) => typeof row === "object"))
+      return fromRows(lists[0]![1]);
     if (lists.length > 0 && lists.length === Object.keys(value).length) return fromColumns(lists);
   }
   throw new TableError("not-tabular", "This JSON is no table: a list of records was expected.");
@@ -20,7 +23,11 @@ function fromRows(rows: readonly unknown[]): Table {
   if (rows.length === 0) throw new TableError("empty", "The file has no rows.");
   if (rows.every(isPlain)) return fromRecords(rows);
   const [header, ...body] = rows;
-  if (Array.isArray(header) && header.every((name) => typeof name === "string") && body.every(Array.isArray)) {
+  if (
+    Array.isArray(header) &&
+    header.every((name) => typeof name === "string") &&
+    body.every(Array.isArray)
+  ) {
     return tableOf(
       header,
       body.map((row: unknown[]) => row.map(readCell)),

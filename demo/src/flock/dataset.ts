@@ -33,7 +33,7 @@ export function describeTable(name: string, table: Table): DatasetMetadata {
 }
 
 /** What an announcement is read from: a message in the room's log, or one that an agent received. */
-export type Announcement = Omit<Message, "content" | "stage">;
+export type Announcement = Omit<Message, "content">;
 
 /** Reads an announcement; undefined for every other message. */
 export function readDataset(message: Announcement): Dataset | undefined {

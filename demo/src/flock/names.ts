@@ -32,6 +32,8 @@ const birds = [
   "Wren",
 ];
 const suffixLength = 4;
+/** Hues are this far apart, so that two are either the same or told apart. */
+const hueStep = 30;
 const alphabet = "abcdefghjkmnpqrstuvwxyz23456789";
 
 /** A browser's suffix: four letters or digits, none of which looks like another. */
@@ -49,16 +51,31 @@ export function agentName(role: Role, suffix: string): string {
   return `${role}-${suffix}`;
 }
 
+/** An agent's name without its principal: `analyst-k3f9` for `anon.analyst-k3f9`. */
+export function bareName(agent: string): string {
+  return agent.split(".").at(-1) ?? agent;
+}
+
 /** The parts of an agent's name, with or without its principal; undefined for a name of another making. */
 export function readAgentName(name: string): { role: Role; suffix: string } | undefined {
-  const [role, suffix] = (name.split(".").at(-1) ?? "").split("-");
+  const [role, suffix] = bareName(name).split("-");
   const known = roles.find((each) => each === role);
   return known !== undefined && isSuffix(suffix) ? { role: known, suffix } : undefined;
 }
 
 /** A friendlier name for the browser with this suffix: a bird, the same everywhere. */
 export function birdOf(suffix: string): string {
-  let hash = 0;
-  for (const character of suffix) hash = (hash * 31 + (character.codePointAt(0) ?? 0)) >>> 0;
-  return birds[hash % birds.length]!;
+  return birds[hashOf(suffix) % birds.length]!;
+}
+
+/** A colour for the browser with this suffix, as a hue in degrees, the same everywhere. */
+export function hueOf(suffix: string): number {
+  return (Math.floor(hashOf(suffix) / birds.length) * hueStep) % 360;
+}
+
+/** FNV-1a. */
+function hashOf(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let at = 0; at < text.length; at += 1) hash = Math.imul(hash ^ text.charCodeAt(at), 0x01000193) >>> 0;
+  return hash;
 }

@@ -14,7 +14,18 @@ export interface PlanInput {
   readonly writer: string;
   /** The writer agent that sums up, by name. */
   readonly summariser: string;
+  /** The planner's own deals that `messages` may not list yet. */
+  readonly dealt: readonly Dealt[];
+  /** When an analyst was last seen online here, in milliseconds. */
+  lastSeen(analyst: string): number;
   readonly nowMs: number;
+}
+
+/** A request that was sent, by the id of its task. */
+export interface Dealt {
+  readonly task: string;
+  readonly to: string;
+  readonly sentAt: number;
 }
 
 /** One TASK_REQUEST to send. */
@@ -27,9 +38,7 @@ export interface Deal {
 /** How long a task may rest with an analyst that is offline before another one is asked, in milliseconds. */
 export const patienceMs = 6_000;
 
-interface Request {
-  readonly to: string;
-  readonly sentAt: number;
+interface Request extends Omit<Dealt, "task"> {
   readonly answered: boolean;
 }
 
@@ -51,7 +60,7 @@ export function plan(input: PlanInput): Deal[] {
     for (const task of tasks) {
       if (input.found.has(task.id)) continue;
       const request = requests.get(task.id);
-      if (request !== undefined && !isOverdue(request, analysts, input.nowMs)) continue;
+      if (request !== undefined && !isOverdue(request, analysts, input)) continue;
       const to = leastBusy(analysts, open);
       if (to === undefined) continue;
       open.set(to, (open.get(to) ?? 0) + 1);
@@ -71,8 +80,12 @@ export function onlineAnalysts(agents: readonly AgentInfo[]): string[] {
   return [...new Set(online.map((agent) => agent.name))].sort();
 }
 
-function isOverdue(request: Request, analysts: readonly string[], nowMs: number): boolean {
-  return !request.answered && !analysts.includes(request.to) && nowMs - request.sentAt >= patienceMs;
+function isOverdue(
+  { to, sentAt, answered }: Request,
+  analysts: readonly string[],
+  { lastSeen, nowMs }: PlanInput,
+): boolean {
+  return !answered && !analysts.includes(to) && nowMs - Math.max(sentAt, lastSeen(to)) >= patienceMs;
 }
 
 function leastBusy(analysts: readonly string[], open: ReadonlyMap<string, number>): string | undefined {
@@ -83,7 +96,7 @@ function leastBusy(analysts: readonly string[], open: ReadonlyMap<string, number
   );
 }
 
-function latestRequests({ messages, writer }: PlanInput): Map<string, Request> {
+function latestRequests({ messages, writer, dealt }: PlanInput): Map<string, Request> {
   const answered = new Set(
     messages.filter(({ type }) => type === "TASK_RESULT" || type === "ERROR").map(({ parent }) => parent),
   );
@@ -98,6 +111,11 @@ function latestRequests({ messages, writer }: PlanInput): Map<string, Request> {
       sentAt: message.sentAt,
       answered: answered.has(message.id) || earlier?.answered === true,
     });
+  }
+  for (const { task, to, sentAt } of dealt) {
+    const listed = requests.get(task);
+    if (listed === undefined || listed.sentAt < sentAt)
+      requests.set(task, { answered: false, ...listed, to, sentAt });
   }
   return requests;
 }

@@ -1,7 +1,7 @@
-import type { Agent, Sent, Undo } from "flockstate";
+import type { Agent, SentMessage, Undo } from "flockstate";
 import { parseTable } from "../data/parse-table.ts";
 import { type DatasetMetadata, datasetTopic, datasetType, describeTable, listDatasets } from "./dataset.ts";
-import { type Deal, plan } from "./plan.ts";
+import { type Deal, type Dealt, onlineAnalysts, plan } from "./plan.ts";
 import type { FlockRoom } from "./state.ts";
 
 /** The agent that announces data sets and deals out their columns. */
@@ -12,7 +12,7 @@ export interface Planner {
    *
    * @throws TableError where the bytes are no table; nothing is sent then.
    */
-  analyse(name: string, bytes: Uint8Array): Promise<{ metadata: DatasetMetadata; sent: Sent }>;
+  analyse(name: string, bytes: Uint8Array): Promise<{ metadata: DatasetMetadata; sent: SentMessage }>;
   close(): void;
 }
 
@@ -21,6 +21,9 @@ const replanMs = 1_000;
 
 /** Starts a planner: it looks at messages, findings and agents, and sends what the plan says is missing. */
 export function startPlanner(room: FlockRoom, agent: Agent, summariser: string): Planner {
+  const startedAt = Date.now();
+  const dealt: Dealt[] = [];
+  const seen = new Map<string, number>();
   let busy = false;
   let again = false;
 
@@ -42,6 +45,8 @@ export function startPlanner(room: FlockRoom, agent: Agent, summariser: string):
 
   function nextDeals(): Deal[] {
     const messages = room.messages.get();
+    const nowMs = Date.now();
+    for (const analyst of onlineAnalysts(room.agents.get())) seen.set(analyst, nowMs);
     return plan({
       datasets: listDatasets(messages.filter((message) => message.writer === agent.writer)),
       messages,
@@ -49,11 +54,14 @@ export function startPlanner(room: FlockRoom, agent: Agent, summariser: string):
       agents: room.agents.get(),
       writer: agent.writer,
       summariser,
-      nowMs: Date.now(),
+      dealt,
+      lastSeen: (analyst) => seen.get(analyst) ?? startedAt,
+      nowMs,
     });
   }
 
-  function deal({ dataset, task, to }: Deal): Promise<Sent> {
+  function deal({ dataset, task, to }: Deal): Promise<SentMessage> {
+    dealt.push({ task: task.id, to, sentAt: Date.now() });
     return agent.send({
       to,
       type: "TASK_REQUEST",

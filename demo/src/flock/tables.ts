@@ -2,7 +2,6 @@ import type { Reference } from "flockstate";
 import { parseTable } from "../data/parse-table.ts";
 import type { Table } from "../data/table.ts";
 import type { FlockRoom } from "./state.ts";
-import { waitForBytes } from "./wait-for-bytes.ts";
 
 /** Data sets as tables, parsed once for all tasks that follow one another. */
 export interface Tables {
@@ -19,7 +18,7 @@ export function createTables(room: FlockRoom): Tables {
     async get(reference, signal) {
       const known = parsed.get(reference.id);
       if (known !== undefined) return known;
-      const table = parseTable(await waitForBytes(room, reference, signal));
+      const table = parseTable(await room.refs.resolve(reference, { signal }));
       parsed.set(reference.id, table);
       const oldest = parsed.keys().next().value;
       if (parsed.size > maxTables && oldest !== undefined) parsed.delete(oldest);

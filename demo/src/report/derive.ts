@@ -1,7 +1,8 @@
 import type { Message } from "flockstate";
 import type { Dataset } from "../flock/dataset.ts";
 import { type ColumnFinding, type Finding, isColumnFinding } from "../flock/finding.ts";
-import { analystTasks, readTask } from "../flock/task.ts";
+import { bareName } from "../flock/names.ts";
+import { analystTasks, readTask, summaryTask } from "../flock/task.ts";
 import type { CorrelationMatrix } from "../stats/correlation.ts";
 
 /** How far a task is: nobody has it, an analyst has it, or its finding is there. */
@@ -12,7 +13,7 @@ export interface TaskProgress {
   readonly id: string;
   readonly column: string;
   readonly state: TaskState;
-  /** Who was asked last, or who answered first; undefined before it is dealt out. */
+  /** The name of who was asked last, or who answered first; undefined before it is dealt out. */
   readonly agent: string | undefined;
 }
 
@@ -24,6 +25,8 @@ export interface Report {
   readonly columns: readonly ColumnFinding[];
   readonly correlation: CorrelationMatrix | undefined;
   readonly done: number;
+  /** Who summed it up first. */
+  readonly summariser: string | undefined;
 }
 
 /** Derives a report from the findings; the messages say only who does what. */
@@ -46,6 +49,7 @@ export function deriveReport(
     columns: found.filter(isColumnFinding),
     correlation: found.find(({ correlation }) => correlation !== undefined)?.correlation,
     done: found.length,
+    summariser: answered.get(summaryTask(dataset).id),
   };
 }
 
@@ -58,10 +62,10 @@ function readCredits(messages: readonly Message[]) {
     const task = type === "TASK_REQUEST" ? readTask(content) : undefined;
     if (task !== undefined) {
       taskOfRequest.set(id, task.id);
-      asked.set(task.id, to ?? "");
+      asked.set(task.id, bareName(to ?? ""));
     }
     const done = type === "TASK_RESULT" && parent !== undefined ? taskOfRequest.get(parent) : undefined;
-    if (done !== undefined && !answered.has(done)) answered.set(done, from);
+    if (done !== undefined && !answered.has(done)) answered.set(done, bareName(from));
   }
   return { asked, answered };
 }

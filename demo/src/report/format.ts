@@ -1,6 +1,7 @@
 const plain = new Intl.NumberFormat("en-GB", { maximumFractionDigits: 2 });
 const fine = new Intl.NumberFormat("en-GB", { maximumSignificantDigits: 3 });
-const compact = new Intl.NumberFormat("en-GB", { notation: "compact", maximumSignificantDigits: 3 });
+// British English abbreviates a million as "m", which reads as metres.
+const compact = new Intl.NumberFormat("en-US", { notation: "compact", maximumSignificantDigits: 3 });
 const shortDate = new Intl.DateTimeFormat("en-GB", {
   day: "numeric",
   month: "short",

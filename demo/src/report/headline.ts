@@ -17,7 +17,8 @@ function columnHeadline({ numbers, dates, categories, distinct, rows, missing }:
   if (numbers) {
     const { median, outliers } = numbers;
     const count = outliers.below + outliers.above;
-    const tail = count === 0 ? "no outliers" : `${formatCount(count)} ${count === 1 ? "outlier" : "outliers"}`;
+    const tail =
+      count === 0 ? "no outliers" : `${formatCount(count)} ${count === 1 ? "outlier" : "outliers"}`;
     return `median ${formatValue(median)}, ${tail}`;
   }
   if (dates) return `${formatDay(dates.first)} to ${formatDay(dates.last)}`;

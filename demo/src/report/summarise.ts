@@ -5,12 +5,12 @@ import { strongestPairs } from "../stats/correlation.ts";
 import { formatCount, formatDay, formatR, formatShare, joinWords } from "./format.ts";
 
 const typeWords: readonly (readonly [ColumnType, string])[] = [
-  ["number", "of numbers"],
-  ["category", "of categories"],
-  ["date", "of dates"],
-  ["boolean", "of yes or no"],
-  ["text", "of free text"],
-  ["empty", "without a value"],
+  ["number", "numeric"],
+  ["category", "categorical"],
+  ["date", "with dates"],
+  ["boolean", "with yes or no"],
+  ["text", "with free text"],
+  ["empty", "empty"],
 ];
 // Below this a correlation explains less than a tenth of what varies.
 const worthSaying = 0.32;
@@ -92,6 +92,7 @@ function commonest(columns: readonly ColumnFinding[]): string | undefined {
   });
   const strongest = candidates.toSorted((a, b) => b.share - a.share)[0];
   return (
-    strongest && `The commonest ${strongest.column} is ${strongest.value}, in ${formatShare(strongest.share)} of cases.`
+    strongest &&
+    `The commonest ${strongest.column} is ${strongest.value}, in ${formatShare(strongest.share)} of cases.`
   );
 }

@@ -12,7 +12,9 @@ export function roundStep(span: number, target: number): number {
   const raw = span / target;
   const power = 10 ** Math.floor(Math.log10(raw));
   const factor = raw / power;
-  return round(power * (factor < Math.SQRT2 ? 1 : factor < Math.sqrt(10) ? 2 : factor < Math.sqrt(50) ? 5 : 10));
+  return round(
+    power * (factor < Math.SQRT2 ? 1 : factor < Math.sqrt(10) ? 2 : factor < Math.sqrt(50) ? 5 : 10),
+  );
 }
 
 /** Bins sorted values at round edges; as many as the square root of their number, between 6 and `maxBins`. */

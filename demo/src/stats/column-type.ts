@@ -23,5 +23,7 @@ export function inferType(cells: readonly Cell[]): ColumnType {
 }
 
 function isBoolean(cell: Cell): boolean {
-  return typeof cell === "boolean" || (typeof cell === "string" && /^(?:true|false|yes|no)$/i.test(cell.trim()));
+  return (
+    typeof cell === "boolean" || (typeof cell === "string" && /^(?:true|false|yes|no)$/i.test(cell.trim()))
+  );
 }

@@ -78,5 +78,8 @@ function findOutliers(sorted: readonly number[], q1: number, q3: number): Outlie
 
 function evenly(values: readonly number[], count: number): number[] {
   if (values.length <= count) return [...values];
-  return Array.from({ length: count }, (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]!);
+  return Array.from(
+    { length: count },
+    (_, i) => values[Math.round((i * (values.length - 1)) / (count - 1))]!,
+  );
 }

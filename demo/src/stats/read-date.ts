@@ -27,7 +27,11 @@ function monthNumber(name: string | undefined): string {
   return String(months.indexOf(name?.slice(0, 3).toLowerCase() ?? "") + 1);
 }
 
-function day(year: string | undefined, month: string | undefined, date: string | undefined): number | undefined {
+function day(
+  year: string | undefined,
+  month: string | undefined,
+  date: string | undefined,
+): number | undefined {
   const [y, m, d] = [Number(year), Number(month), Number(date)];
   const at = new Date(Date.UTC(y, m - 1, d));
   return at.getUTCMonth() === m - 1 && at.getUTCDate() === d ? at.getTime() : undefined;

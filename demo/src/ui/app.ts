@@ -71,13 +71,17 @@ export function mountApp(root: HTMLElement, { room, flock, suffix, pace }: AppPa
         createRoster(room, people),
         messages.element,
         createReferenceList(room),
-        createInvite(),
+        createInvite(room),
       ),
     ),
     viewSwitch,
     toasts.element,
     intake.fileInput,
-    h("div", { class: "drop-veil", "aria-hidden": "true" }, h("p", {}, "Drop it: the flock takes it from here.")),
+    h(
+      "div",
+      { class: "drop-veil", "aria-hidden": "true" },
+      h("p", {}, "Drop it: the flock takes it from here."),
+    ),
   );
 
   watch([choice], () => {

@@ -31,7 +31,8 @@ export function bindTextarea(area: HTMLTextAreaElement, text: SharedText, room: 
     );
     const scroll = area.scrollTop;
     waiting = [];
-    shown = text.get();
+    // Read from the type itself: its observers run before the snapshot is renewed.
+    shown = text.y.toString();
     if (area.value === shown) return;
     area.value = shown;
     area.setSelectionRange(start ?? 0, end ?? 0);

@@ -37,7 +37,7 @@ export function columnCard(finding: ColumnFinding): HTMLElement {
     ),
     h("p", { class: "card-headline" }, headline(finding)),
     h("div", { class: "card-picture" }, ...picture(finding)),
-    figures(finding),
+    figures(analysis),
     h(
       "footer",
       { class: "card-foot" },
@@ -51,10 +51,12 @@ export function columnCard(finding: ColumnFinding): HTMLElement {
   );
 }
 
-function picture({ column, analysis: { numbers, dates, categories } }: ColumnFinding): Child[] {
+function picture({ column, analysis: { type, numbers, dates, categories } }: ColumnFinding): Child[] {
   if (numbers) return numberPicture(column, numbers);
   if (dates) return [datePicture(column, dates)];
-  return categories ? [categoryBars(categories)] : [h("p", { class: "empty" }, "No values.")];
+  return categories
+    ? [categoryBars(categories, type === "text")]
+    : [h("p", { class: "empty" }, "No values.")];
 }
 
 function numberPicture(column: string, numbers: NumberSummary): Child[] {
@@ -85,24 +87,27 @@ function datePicture(column: string, { bins, unit, first, last }: DateSummary): 
   });
 }
 
-function figures({ analysis }: ColumnFinding): HTMLElement {
-  const { numbers, dates, distinct } = analysis;
-  const entries: [string, string][] = numbers
-    ? [
-        ["min", formatValue(numbers.min)],
-        ["median", formatValue(numbers.median)],
-        ["mean", formatValue(numbers.mean)],
-        ["max", formatValue(numbers.max)],
-        ["std dev", formatValue(numbers.deviation)],
-        ["outliers", formatCount(numbers.outliers.below + numbers.outliers.above)],
-      ]
-    : dates
-      ? [
-          ["first", formatDay(dates.first)],
-          ["last", formatDay(dates.last)],
-          ["distinct", formatCount(distinct)],
-        ]
-      : [["distinct", formatCount(distinct)]];
+/** The figures under a picture; words have none that the headline and the bars do not say. */
+function figures({ numbers, dates, distinct }: ColumnFinding["analysis"]): Child {
+  if (numbers) {
+    return figureList([
+      ["min", formatValue(numbers.min)],
+      ["median", formatValue(numbers.median)],
+      ["mean", formatValue(numbers.mean)],
+      ["max", formatValue(numbers.max)],
+      ["std dev", formatValue(numbers.deviation)],
+      ["distinct", formatCount(distinct)],
+    ]);
+  }
+  if (!dates) return undefined;
+  return figureList([
+    ["first", formatDay(dates.first)],
+    ["last", formatDay(dates.last)],
+    ["distinct", formatCount(distinct)],
+  ]);
+}
+
+function figureList(entries: readonly (readonly [string, string])[]): HTMLElement {
   return h(
     "dl",
     { class: "figures" },

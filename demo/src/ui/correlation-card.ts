@@ -17,7 +17,12 @@ export function correlationCard(matrix: CorrelationMatrix, dataset: string): HTM
       "data-column": correlationsName,
       "data-dataset": dataset,
     },
-    h("header", { class: "card-head" }, h("h3", {}, "How the numbers relate"), h("span", { class: "type" }, "Pearson’s r")),
+    h(
+      "header",
+      { class: "card-head" },
+      h("h3", {}, "How the numbers relate"),
+      h("span", { class: "type" }, "Pearson’s r"),
+    ),
   );
   if (pairs.length === 0) {
     card.append(h("p", { class: "card-headline" }, "There are no two columns of numbers to compare."));

@@ -1,9 +1,10 @@
 import type { Dataset } from "../flock/dataset.ts";
 import type { DatasetChoice } from "./dataset-choice.ts";
 import { h, setAttribute } from "./dom.ts";
-import type { Intake } from "./intake.ts";
 import { icon } from "./icons.ts";
+import type { Intake } from "./intake.ts";
 import { keyedList, type View } from "./keyed-list.ts";
+import { movies } from "./prepared.ts";
 import { watch } from "./watch.ts";
 
 /** The data sets of the room as tabs, and the button that adds another. */
@@ -14,6 +15,12 @@ export function createDatasetTabs(choice: DatasetChoice, intake: Intake): HTMLEl
     { class: "quiet-button", type: "button", onclick: () => intake.chooseFile() },
     icon("plus", 14),
     "Add a file",
+  );
+  const addMovies = h(
+    "button",
+    { class: "quiet-button", type: "button", onclick: () => void intake.analyseMovies() },
+    icon("plus", 14),
+    movies.title,
   );
   const tabs = keyedList(list, { key: ({ id }: Dataset) => id, create: tabView });
 
@@ -54,6 +61,14 @@ export function createDatasetTabs(choice: DatasetChoice, intake: Intake): HTMLEl
     (tabs.view(next.id)?.element as HTMLElement | undefined)?.focus();
   }
 
-  watch([choice], () => tabs.show(choice.all()));
-  return h("div", { class: "tab-row" }, list, add);
+  watch([choice], () => {
+    const datasets = choice.all();
+    tabs.show(datasets);
+    setAttribute(
+      addMovies,
+      "hidden",
+      datasets.some(({ name }) => name === movies.name),
+    );
+  });
+  return h("div", { class: "tab-row" }, list, add, addMovies);
 }

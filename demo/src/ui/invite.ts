@@ -1,10 +1,12 @@
-import { h, setText } from "./dom.ts";
+import type { FlockRoom } from "../flock/state.ts";
+import { h, setAttribute, setText } from "./dom.ts";
 import { icon } from "./icons.ts";
+import { watch } from "./watch.ts";
 
 const confirmationMs = 1_600;
 
-/** The hint that a second browser joins the work, with the link to it. */
-export function createInvite(): HTMLElement {
+/** The hint that a second browser joins the work, with the link to it; it is gone once one has joined. */
+export function createInvite(room: FlockRoom): HTMLElement {
   const label = h("span", {}, "Copy link");
   const link = h("input", {
     class: "invite-link",
@@ -29,11 +31,19 @@ export function createInvite(): HTMLElement {
     timer = setTimeout(() => setText(label, "Copy link"), confirmationMs);
   }
 
-  return h(
+  const element = h(
     "section",
     { class: "panel panel-invite", "aria-labelledby": "invite-title" },
     h("h2", { id: "invite-title" }, "Open a second browser"),
     h("p", {}, "Its analyst takes a share of the columns. A private window counts as another browser."),
     h("div", { class: "invite-row" }, link, copy),
   );
+  watch([room.agents], () => {
+    setAttribute(
+      element,
+      "hidden",
+      room.agents.get().some(({ online, here }) => online && !here),
+    );
+  });
+  return element;
 }

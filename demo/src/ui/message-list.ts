@@ -1,4 +1,4 @@
-import type { Message } from "flockstate";
+import type { ListedMessage } from "flockstate";
 import type { FlockRoom } from "../flock/state.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { keyedList } from "./keyed-list.ts";
@@ -29,7 +29,7 @@ export function createMessageList(room: FlockRoom): MessageList {
     older,
   );
   const panel = createPanel("Messages", "messages", scroller);
-  const rows = keyedList(list, { key: ({ id }: Message) => id, create: createMessageRow });
+  const rows = keyedList(list, { key: ({ id }: ListedMessage) => id, create: createMessageRow });
 
   function showOlder() {
     limit += pageSize;

@@ -1,4 +1,4 @@
-import type { Message } from "flockstate";
+import type { ListedMessage } from "flockstate";
 import { h, setAttribute } from "./dom.ts";
 import type { View } from "./keyed-list.ts";
 import { messageDetails } from "./message-details.ts";
@@ -8,12 +8,12 @@ import { showStage, stageSign } from "./stage-sign.ts";
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** One message in the list, with a way to show its new state and to open it. */
-export interface MessageRow extends View<Message> {
+export interface MessageRow extends View<ListedMessage> {
   open(): void;
 }
 
 /** Creates a row; a message never changes but for its stage. */
-export function createMessageRow(message: Message): MessageRow {
+export function createMessageRow(message: ListedMessage): MessageRow {
   let latest = message;
   const stage = stageSign();
   const { kind, label } = carriage(message);
@@ -58,6 +58,7 @@ export function createMessageRow(message: Message): MessageRow {
     if (isOpen && details.firstChild === null) details.append(messageDetails(latest));
     details.hidden = !isOpen;
     setAttribute(summary, "aria-expanded", String(isOpen));
+    if (isOpen) element.closest(".scroller")?.scrollTo({ top: element.offsetTop, behavior: "smooth" });
   }
 
   return {
@@ -69,7 +70,6 @@ export function createMessageRow(message: Message): MessageRow {
     },
     open() {
       toggle(true);
-      element.scrollIntoView({ block: "nearest", behavior: "smooth" });
       summary.focus({ preventScroll: true });
     },
   };

@@ -38,7 +38,9 @@ export function gist(message: Message): string {
   if (task !== undefined) return task.kind === "summary" ? "sum it up" : task.column;
   const { content } = message;
   if (typeof content !== "object" || content === null || Array.isArray(content)) return "";
-  const [column, found, problem] = ["column", "found", "message"].map((key): unknown => Reflect.get(content, key));
+  const [column, found, problem] = ["column", "found", "message"].map((key): unknown =>
+    Reflect.get(content, key),
+  );
   return [column, found, problem].filter((part) => typeof part === "string").join(": ");
 }
 

@@ -34,14 +34,14 @@ export function createNetworkSwitch(room: FlockRoom): HTMLElement {
     setAttribute(button, "data-network", network);
     setAttribute(button, "title", wanted ? "Cut the network" : "Restore the network");
     setAttribute(state, "data-state", network);
-    setText(state, describe(network, wanted));
+    setText(state, networkWord(network, wanted));
   }
 
   watch([room.status], render);
   return button;
 }
 
-function describe(network: RoomStatus["network"], wanted: boolean): string {
+function networkWord(network: RoomStatus["network"], wanted: boolean): string {
   if (!wanted) return "Cut off";
   if (network === "online") return "Online";
   return network === "connecting" ? "Connecting" : "Offline";

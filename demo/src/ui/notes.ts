@@ -13,7 +13,7 @@ export function createNotes(room: FlockRoom, people: People): HTMLElement {
     "aria-labelledby": "notes-title",
     placeholder: "What do you make of it? Everyone in the room writes here, offline too.",
     spellcheck: "false",
-    rows: 7,
+    rows: 4,
     onfocus: () => people.setWriting(true),
     onblur: () => people.setWriting(false),
   });

@@ -1,5 +1,5 @@
 import type { AgentInfo } from "flockstate";
-import { birdOf, readAgentName, type Role, roles } from "../flock/names.ts";
+import { birdOf, type Role, readAgentName, roles } from "../flock/names.ts";
 import type { FlockRoom } from "../flock/state.ts";
 import type { Watchable } from "./watch.ts";
 
@@ -84,14 +84,12 @@ export function listBrowsers(
   return browsers.sort((a, b) => rank(a) - rank(b) || (a.suffix < b.suffix ? -1 : 1));
 }
 
-/** A colour for the browser with this suffix, as a hue in degrees. */
-export function hueOf(suffix: string): number {
-  return (Number.parseInt(suffix, 36) * 47) % 360;
-}
-
 function readPerson(state: unknown): PersonState | undefined {
-  const person: unknown = typeof state === "object" && state !== null ? Reflect.get(state, "person") : undefined;
+  const person: unknown =
+    typeof state === "object" && state !== null ? Reflect.get(state, "person") : undefined;
   if (typeof person !== "object" || person === null) return undefined;
   const suffix: unknown = Reflect.get(person, "suffix");
-  return typeof suffix === "string" ? { suffix, isWriting: Reflect.get(person, "isWriting") === true } : undefined;
+  return typeof suffix === "string"
+    ? { suffix, isWriting: Reflect.get(person, "isWriting") === true }
+    : undefined;
 }

@@ -1,9 +1,8 @@
+import { hueOf, readAgentName } from "../flock/names.ts";
 import type { Report, TaskProgress } from "../report/derive.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { keyedList, type View } from "./keyed-list.ts";
 import { shortName } from "./message-words.ts";
-import { hueOf } from "./people.ts";
-import { readAgentName } from "../flock/names.ts";
 
 const words = { waiting: "nobody has it yet", dealt: "dealt to", done: "found by" } as const;
 
@@ -11,7 +10,12 @@ const words = { waiting: "nobody has it yet", dealt: "dealt to", done: "found by
 export function createProgress(): { element: HTMLElement; show(report: Report): void } {
   const bar = h("div", { class: "progress-bar" });
   const caption = h("p", { class: "progress-caption" });
-  const element = h("div", { class: "progress", role: "progressbar", "aria-label": "Findings" }, bar, caption);
+  const element = h(
+    "div",
+    { class: "progress", role: "progressbar", "aria-label": "Findings" },
+    bar,
+    caption,
+  );
   const parts = keyedList(bar, { key: ({ id }: TaskProgress) => id, create: taskPart });
   return {
     element,
@@ -20,7 +24,7 @@ export function createProgress(): { element: HTMLElement; show(report: Report): 
       setAttribute(element, "aria-valuenow", done);
       setAttribute(element, "aria-valuemax", tasks.length);
       setAttribute(element, "data-complete", done === tasks.length);
-      setText(caption, describe(tasks, done));
+      setText(caption, captionOf(tasks, done));
     },
   };
 }
@@ -33,13 +37,19 @@ function taskPart({ column }: TaskProgress): View<TaskProgress> {
       const suffix = agent === undefined ? undefined : readAgentName(agent)?.suffix;
       setAttribute(element, "data-state", state);
       setAttribute(element, "style", suffix === undefined ? undefined : `--hue:${hueOf(suffix)}`);
-      setAttribute(element, "title", `${column}: ${words[state]} ${agent === undefined ? "" : shortName(agent)}`.trim());
+      setAttribute(
+        element,
+        "title",
+        `${column}: ${words[state]} ${agent === undefined ? "" : shortName(agent)}`.trim(),
+      );
     },
   };
 }
 
-function describe(tasks: readonly TaskProgress[], done: number): string {
+function captionOf(tasks: readonly TaskProgress[], done: number): string {
   const workers = new Set(tasks.filter(({ state }) => state === "done").map(({ agent }) => agent)).size;
   const by = workers === 0 ? "" : ` by ${workers} ${workers === 1 ? "analyst" : "analysts"}`;
-  return done === tasks.length ? `All ${done} findings are in${by}` : `${done} of ${tasks.length} findings${by}`;
+  return done === tasks.length
+    ? `All ${done} findings are in${by}`
+    : `${done} of ${tasks.length} findings${by}`;
 }

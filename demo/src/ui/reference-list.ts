@@ -12,11 +12,13 @@ import { watch } from "./watch.ts";
 interface ReferenceView {
   readonly reference: Reference;
   readonly name: string;
-  readonly state: string;
+  readonly state: Place;
   readonly here: boolean;
 }
 
-const places: Readonly<Record<string, string>> = {
+type Place = NonNullable<ReturnType<FlockRoom["refs"]["state"]>>["state"];
+
+const places: Readonly<Record<Place, string>> = {
   local: "not sent yet",
   uploading: "on its way to the relay",
   remote: "at the relay",
@@ -31,24 +33,26 @@ export function createReferenceList(room: FlockRoom): HTMLElement {
   const panel = createPanel("References", "references", empty, list);
   const rows = keyedList(list, { key: ({ reference }: ReferenceView) => reference.id, create: referenceRow });
 
-  async function render() {
+  function render() {
     const named = new Map<string, { reference: Reference; name: string }>();
     for (const message of room.messages.get()) {
       const { reference } = message;
       if (reference === undefined || named.has(reference.id)) continue;
       named.set(reference.id, { reference, name: readDataset(message)?.name ?? message.type });
     }
-    const views = await Promise.all(
-      [...named.values()].map(async (each) => ({ ...each, ...(await room.refs.state(each.reference.id)) })),
-    );
-    rows.show(views.reverse());
+    const views = [...named.values()].map((each): ReferenceView => {
+      // One that was never met here was announced by another browser, which uploads it.
+      const { here, state } = room.refs.state(each.reference.id) ?? { here: false, state: "remote" };
+      return { ...each, here, state };
+    });
+    rows.show(views.toReversed());
     setAttribute(empty, "hidden", views.length > 0);
     const bytes = views.reduce((sum, { reference }) => sum + reference.size, 0);
     panel.setNote(views.length === 0 ? "" : formatBytes(bytes));
   }
 
   const changes = { subscribe: (listener: () => void) => room.refs.onChange(listener) };
-  watch([room.messages, room.status, changes], () => void render());
+  watch([room.messages, room.status, changes], render);
   return panel.element;
 }
 
@@ -68,7 +72,7 @@ function referenceRow({ reference, name }: ReferenceView): View<ReferenceView> {
       if (element.dataset["state"] === state && element.dataset["here"] === String(here)) return;
       setAttribute(element, "data-state", state);
       setAttribute(element, "data-here", String(here));
-      setAttribute(sign, "title", `${here ? "Here, and" : "Not here, but"} ${places[state] ?? state}`);
+      setAttribute(sign, "title", `${here ? "Here, and" : "Not here, but"} ${places[state]}`);
       const isVerified = here && state !== "corrupt";
       const place = here && state === "remote" ? "here and at the relay" : state;
       sign.replaceChildren(

@@ -1,6 +1,6 @@
-import { readAgentName } from "../flock/names.ts";
-import type { FlockRoom } from "../flock/state.ts";
 import { type ColumnFinding, correlationsName } from "../flock/finding.ts";
+import { hueOf, readAgentName } from "../flock/names.ts";
+import type { FlockRoom } from "../flock/state.ts";
 import { deriveReport, type Report, type TaskProgress } from "../report/derive.ts";
 import { formatBytes, formatCount } from "../report/format.ts";
 import type { CorrelationMatrix } from "../stats/correlation.ts";
@@ -10,7 +10,6 @@ import type { DatasetChoice } from "./dataset-choice.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { keyedList, type View } from "./keyed-list.ts";
 import { shortHash, shortName } from "./message-words.ts";
-import { hueOf } from "./people.ts";
 import { createProgress } from "./progress.ts";
 import { watch } from "./watch.ts";
 
@@ -34,7 +33,7 @@ export function createReportView(room: FlockRoom, choice: DatasetChoice): Report
   const meta = h("p", { class: "report-meta" });
   const progress = createProgress();
   const summary = h("p", { class: "summary", "data-testid": "summary" });
-  const byline = h("span", { class: "panel-note" }, "by the writer");
+  const byline = h("span", { class: "panel-note" });
   const grid = h("div", { class: "cards" });
   const cards = keyedList(grid, {
     key: ({ task }: Slot) => task.id,
@@ -60,11 +59,17 @@ export function createReportView(room: FlockRoom, choice: DatasetChoice): Report
     cards.show(slotsOf(report));
     const words = room.state.summaries.get()[dataset.id];
     setAttribute(summary, "data-waiting", words === undefined);
+    setText(byline, report.summariser === undefined ? "" : `by ${shortName(report.summariser)}`);
     setText(summary, words ?? "The writer sums up once every finding is in.");
   });
 
   return {
-    head: h("header", { class: "report-head" }, h("div", { class: "report-title" }, title, meta), progress.element),
+    head: h(
+      "header",
+      { class: "report-head" },
+      h("div", { class: "report-title" }, title, meta),
+      progress.element,
+    ),
     summary: h(
       "section",
       { class: "panel panel-summary", "aria-labelledby": "summary-title" },
@@ -106,7 +111,7 @@ function slotView({ task }: Slot): View<Slot> {
       // A finding never changes, so its card is drawn once and selections in it survive.
       shown = true;
       const card = "columns" in found ? correlationCard(found, dataset) : columnCard(found);
-      card.querySelector(".card-foot, .card-head")?.append(credit);
+      (card.querySelector(".card-foot") ?? card.querySelector(".card-head"))?.append(credit);
       element.replaceChildren(card);
     },
   };

@@ -1,3 +1,4 @@
+import { bareName } from "../flock/names.ts";
 import type { FlockRoom } from "../flock/state.ts";
 import { avatar } from "./avatar.ts";
 import { h, setAttribute, setText } from "./dom.ts";
@@ -81,7 +82,7 @@ function agentRow({ name, role, capabilities }: AgentView): View<AgentView> {
 function countAnswers(room: FlockRoom): Map<string, number> {
   const counts = new Map<string, number>();
   for (const { type, from } of room.messages.get()) {
-    const name = from.split(".").at(-1) ?? from;
+    const name = bareName(from);
     if (type === "TASK_RESULT") counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return counts;

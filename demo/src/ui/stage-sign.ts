@@ -1,8 +1,8 @@
-import type { Message } from "flockstate";
+import type { ListedMessage } from "flockstate";
 import { h, setAttribute, setText } from "./dom.ts";
 import { icon } from "./icons.ts";
 
-type Stage = Message["stage"];
+type Stage = ListedMessage["stage"];
 
 const meaning: Record<Stage, string> = {
   pending: "not stored yet",
@@ -13,7 +13,12 @@ const meaning: Record<Stage, string> = {
 
 /** Creates the sign of a message's stage. */
 export function stageSign(): HTMLElement {
-  return h("span", { class: "stage" }, h("span", { class: "stage-icon" }), h("span", { class: "stage-word" }));
+  return h(
+    "span",
+    { class: "stage" },
+    h("span", { class: "stage-icon" }),
+    h("span", { class: "stage-word" }),
+  );
 }
 
 /** Shows a stage in its sign. */

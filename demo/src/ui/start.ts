@@ -5,8 +5,14 @@ import type { Intake } from "./intake.ts";
 import { movies } from "./prepared.ts";
 
 const steps = [
-  ["planner", "A planner deals the columns out to every analyst that is online, in this browser and in others."],
-  ["analyst", "Analysts compute: types, gaps, distributions, outliers, correlations. Each finding is shared state."],
+  [
+    "planner",
+    "A planner deals the columns out to every analyst that is online, in this browser and in others.",
+  ],
+  [
+    "analyst",
+    "Analysts compute: types, gaps, distributions, outliers, correlations. Each finding is shared state.",
+  ],
   ["writer", "A writer sums up. You read along, edit the notes, or cut the network: the work goes on."],
 ] as const;
 
@@ -52,7 +58,11 @@ export function createStart(intake: Intake): HTMLElement {
         { class: "offer offer-drop" },
         icon("file", 22),
         h("h2", {}, "Your own file"),
-        h("p", {}, "Drop a CSV or JSON anywhere on this page. It stays between this browser, its room and the relay."),
+        h(
+          "p",
+          {},
+          "Drop a CSV or JSON anywhere on this page. It stays between this browser, its room and the relay.",
+        ),
         h("button", { class: "button", type: "button", onclick: () => intake.chooseFile() }, "Choose a file"),
       ),
     ),

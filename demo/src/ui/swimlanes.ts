@@ -1,4 +1,4 @@
-import type { Message } from "flockstate";
+import type { ListedMessage } from "flockstate";
 import { readAgentName, roles } from "../flock/names.ts";
 import type { FlockRoom } from "../flock/state.ts";
 import { h, setAttribute, svg } from "./dom.ts";
@@ -19,7 +19,7 @@ interface Lane {
 }
 
 interface Arc {
-  readonly message: Message;
+  readonly message: ListedMessage;
   readonly x: number;
   readonly from: number;
   readonly to: number;
@@ -76,7 +76,7 @@ export function createSwimlanes(room: FlockRoom, onChoose: (messageId: string) =
 }
 
 /** Topics first, then the agents of each browser in the order of their roles. */
-function laneNames(messages: readonly Message[]): string[] {
+function laneNames(messages: readonly ListedMessage[]): string[] {
   const names = new Set(messages.flatMap((message) => [shortName(message.from), destination(message)]));
   const rank = (name: string): string => {
     if (name.startsWith("#")) return `0${name}`;
@@ -128,7 +128,7 @@ function arcView({ message }: Arc, onChoose: (messageId: string) => void): View<
       setAttribute(source, "cy", from);
       setAttribute(head, "transform", `translate(0 ${to})`);
       const words = `${typeLabel(rest.type)}, ${shortName(rest.from)} → ${destination(rest)}`;
-      const text = `${words}\n${gist({ ...rest, stage })}\n${stage}`;
+      const text = `${words}\n${gist(rest)}\n${stage}`;
       if (title.textContent !== text) title.textContent = text;
     },
   };

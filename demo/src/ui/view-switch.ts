@@ -20,9 +20,5 @@ export function createViewSwitch(): HTMLElement {
   }
 
   choose("report");
-  return h(
-    "nav",
-    { class: "view-switch", "aria-label": "Views" },
-    ...buttons.map(({ button }) => button),
-  );
+  return h("nav", { class: "view-switch", "aria-label": "Views" }, ...buttons.map(({ button }) => button));
 }

@@ -1,0 +1,139 @@
+import * as flockstate from "flockstate";
+import type { Agent, Message, RoomPlatform } from "flockstate";
+import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
+import { openStockClient, type StockClient } from "./stock-client.ts";
+import { startTraffic, type Traffic } from "./traffic.ts";
+
+/** A message that a handler has finished. */
+export interface Handled {
+  readonly id: string;
+  /** The name of the agent that handled it. */
+  readonly agent: string;
+  readonly type: string;
+  readonly content: unknown;
+}
+
+/** What a test opens in a page. */
+export interface OpenOptions {
+  readonly room: string;
+  readonly relay: string;
+  readonly agents: readonly string[];
+}
+
+/** The page's side of the tests: the library itself, one open room, and what was seen in it. */
+export interface Harness {
+  readonly flockstate: typeof flockstate;
+  readonly room: HarnessRoom;
+  /** The traffic of `startTraffic`. */
+  readonly traffic: Traffic;
+  /** The client of `openStock`. */
+  readonly stock: StockClient;
+  readonly agents: Readonly<Record<string, Agent>>;
+  /** Messages that the agents' handlers have finished in this page, in order. */
+  readonly handled: readonly Handled[];
+  /** Codes of the problems that the room told of. */
+  readonly problems: readonly string[];
+  /** Opens the room, and agents that take every message sent to them. */
+  open(options: OpenOptions): Promise<void>;
+  report(): Report;
+  messageIds(): string[];
+  /** What a page without any network or other tab would find on this device. */
+  stored(): Promise<{ report: Report; messageIds: string[] }>;
+  /** Writes without pause until it is stopped, and keeps book of what the relay has acknowledged. */
+  startTraffic(agent: string): void;
+  /** Joins the document `shared` below this address with nothing of ours; resolves when it is synced. */
+  openStock(base: string): Promise<void>;
+  /** Bytes that look random and are the same for the same seed. */
+  bytes(length: number, seed: number): Uint8Array<ArrayBuffer>;
+  sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
+}
+
+declare global {
+  var harness: Harness;
+}
+
+let opened: { options: OpenOptions; room: HarnessRoom } | undefined;
+let traffic: Traffic | undefined;
+let stock: StockClient | undefined;
+const agents: Record<string, Agent> = {};
+const handled: Handled[] = [];
+const problems: string[] = [];
+
+/** Neither the relay nor another tab answers: what is there was on the device. */
+const alone: RoomPlatform = {
+  openTabChannel: false,
+  openSocket: () => ({ send: () => undefined, close: () => undefined }),
+};
+
+/** What a test uses before it opened it is a mistake of the test. */
+function made<T>(value: T | undefined): T {
+  if (value === undefined) throw new Error("This page has not opened it yet.");
+  return value;
+}
+
+function current(): HarnessRoom {
+  return made(opened).room;
+}
+
+async function open(options: OpenOptions): Promise<void> {
+  const room = await flockstate.openRoom(options.room, { relay: options.relay, state: harnessState });
+  room.onProblem(({ code }) => problems.push(code));
+  opened = { options, room };
+  for (const name of options.agents) {
+    const agent = await room.agent(name);
+    agents[name] = agent;
+    agent.onMessage({}, ({ id, type, content }) => handled.push({ id, agent: name, type, content }));
+  }
+}
+
+function idsOf(messages: readonly Message[]): string[] {
+  return messages.map(({ id }) => id);
+}
+
+globalThis.harness = {
+  flockstate,
+  get room() {
+    return current();
+  },
+  get traffic() {
+    return made(traffic);
+  },
+  get stock() {
+    return made(stock);
+  },
+  agents,
+  handled,
+  problems,
+  open,
+  report: () => reportOf(current()),
+  messageIds: () => idsOf(current().messages.get()),
+  async stored() {
+    const { room: id, relay } = made(opened).options;
+    const room = await flockstate.openRoom(id, { relay, state: harnessState, platform: alone });
+    try {
+      return { report: reportOf(room), messageIds: idsOf(room.messages.get()) };
+    } finally {
+      await room.close();
+    }
+  },
+  startTraffic(name) {
+    traffic = startTraffic(current(), made(agents[name]));
+  },
+  async openStock(base) {
+    stock = await openStockClient(base);
+  },
+  bytes(length, seed) {
+    const bytes = new Uint8Array(length);
+    let state = seed >>> 0;
+    for (let index = 0; index < length; index++) {
+      // Numerical Recipes' linear congruential generator; its high bits are the good ones.
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      bytes[index] = state >>> 24;
+    }
+    return bytes;
+  },
+  async sha256(bytes) {
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+    return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  },
+};

@@ -1,0 +1,99 @@
+import { expect } from "@playwright/test";
+import type { Client } from "./support/client.ts";
+import { expectConverged, expectOnce } from "./support/expectations.ts";
+import { test } from "./support/fixtures.ts";
+
+const largeBytes = 50_000;
+
+/** Sends bytes, which travel by reference; gives the message's id and their hash. */
+async function sendBytes({ page }: Client, from: string, to: string, seed: number) {
+  return page.evaluate(
+    async (given) => {
+      const content = harness.bytes(given.length, given.seed);
+      const sent = await harness.agents[given.from]?.send({ to: given.to, type: "RESOURCE", content });
+      await sent?.settled("local");
+      return { id: sent?.id ?? "", hash: await harness.sha256(content) };
+    },
+    { from, to, seed, length: largeBytes },
+  );
+}
+
+/** The hash of the bytes of a message's reference, as this page has them. */
+async function hashOf({ page }: Client, id: string): Promise<string> {
+  return page.evaluate(async (wanted) => {
+    const message = harness.room.messages.get().find((each) => each.id === wanted);
+    if (!message?.reference) throw new Error(`No message by reference ${wanted}.`);
+    return harness.sha256((await harness.room.refs.get(message.reference)) as Uint8Array<ArrayBuffer>);
+  }, id);
+}
+
+async function write({ page }: Client, note: string): Promise<void> {
+  await page.evaluate(async (text) => {
+    const { notes, log } = harness.room.state;
+    await notes.insert(0, `${text}. `).settled("local");
+    await log.push(text).settled("local");
+  }, note);
+}
+
+test("E2E-3: with the relay gone, a reload restores everything, what others wrote included", async ({
+  join,
+  ownRelay,
+}) => {
+  const left = await join({ agents: ["planner"], relay: ownRelay.url });
+  const right = await join({ agents: ["critic"], relay: ownRelay.url });
+  const messages = [
+    ...(await left.send("planner", "critic", ["one", "two", { three: 3 }])),
+    ...(await right.send("critic", "planner", ["four", "five"])),
+  ];
+  const bytes = await sendBytes(right, "critic", "planner", 7);
+  messages.push(bytes.id);
+  await write(left, "left");
+  await write(right, "right");
+  await expectConverged([left, right], messages);
+  await expect.poll(() => left.handledIds()).toContain(bytes.id);
+  const before = await left.report();
+  await expect
+    .poll(() => left.page.evaluate(async () => (await harness.stored()).messageIds))
+    .toHaveLength(messages.length);
+  await expect.poll(() => left.page.evaluate(async () => (await harness.stored()).report)).toEqual(before);
+
+  await ownRelay.crash();
+  await left.reload();
+  expect(await left.report()).toEqual(before);
+  expectOnce(await left.messageIds(), messages, "the log after the reload");
+  expect(await hashOf(left, bytes.id)).toBe(bytes.hash);
+  expect(await left.network()).not.toBe("online");
+  expect(await left.page.evaluate(() => harness.room.status.get().storage)).toBe("ready");
+});
+
+for (const agents of [["planner"], []]) {
+  const next = agents.length > 0 ? "one that opens the same agent" : "one that opens no agent";
+  test(`E2E-4: what a closed tab left unsent arrives through the next one, ${next}`, async ({
+    join,
+    newBrowser,
+    ownRelay,
+  }) => {
+    const browser = await newBrowser();
+    const right = await join({ agents: ["critic"], relay: ownRelay.url });
+    const first = await join({ browser, agents: ["planner"], relay: ownRelay.url });
+    const sent = await first.send("planner", "critic", ["while the relay was there"]);
+    await expectConverged([first, right], sent);
+
+    await ownRelay.crash();
+    const unsent = await first.send("planner", "critic", ["one", "two", "three"]);
+    const bytes = await sendBytes(first, "planner", "critic", 11);
+    await write(first, "while the relay was gone");
+    const report = await first.report();
+    await first.page.close();
+
+    const second = await join({ browser, agents, relay: ownRelay.url });
+    expect(await second.report()).toEqual(report);
+    await ownRelay.restart();
+    const messages = [...sent, ...unsent, bytes.id];
+    await expectConverged([second, right], messages);
+    expect(await right.report()).toEqual(report);
+    await expect.poll(() => right.handledIds()).toEqual(messages);
+    expect(await hashOf(right, bytes.id)).toBe(bytes.hash);
+    await second.synced();
+  });
+}
