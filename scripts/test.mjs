@@ -18,6 +18,8 @@ import {
 const browser = await ensureBrowser().catch(exitWithFailure);
 console.log(`End-to-end tests will run in ${browser}`);
 
+// A runner that hangs must not hang the machine that waits for it.
+const stageLimitMs = 10 * 60_000;
 const reportDir = mkdtempSync(join(tmpdir(), "flockstate-test-"));
 
 /**
@@ -27,7 +29,8 @@ const reportDir = mkdtempSync(join(tmpdir(), "flockstate-test-"));
 async function vitest(project) {
   const report = join(reportDir, `${project}.json`);
   const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
-  const exitCode = await runNode(commandPath("vitest"), ["run", "--project", project, ...reporters]);
+  const args = ["run", "--project", project, ...reporters];
+  const exitCode = await runNode(commandPath("vitest"), args, { limitMs: stageLimitMs });
   return readVitestCounts(report, exitCode);
 }
 
@@ -39,6 +42,7 @@ async function endToEnd() {
   const playwright = commandPath("@playwright/test", "playwright");
   const exitCode = await runNode(playwright, ["test", "--reporter=list,json"], {
     env: { CHROMIUM_PATH: browser, PLAYWRIGHT_JSON_OUTPUT_FILE: report },
+    limitMs: stageLimitMs,
   });
   return readPlaywrightCounts(report, exitCode);
 }

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { type BrowserContext, test as base, expect, type Page } from "@playwright/test";
 import { type Cable, layCable } from "./cable.ts";
 import { type Client, openClient } from "./client.ts";
+import { startDemo } from "./demo.ts";
 import { type Site, serveHarness } from "./site.ts";
 import { startTestRelay, type TestRelay } from "./relay.ts";
 
@@ -32,6 +33,8 @@ interface WorkerFixtures {
   site: Site;
   /** The relay of all tests that let it live. */
   relay: TestRelay;
+  /** A relay that serves the demo. */
+  demo: TestRelay;
 }
 
 export const test = base.extend<TestFixtures, WorkerFixtures>({
@@ -48,6 +51,14 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
       const relay = await startTestRelay();
       await use(relay);
       await relay.remove();
+    },
+    { scope: "worker" },
+  ],
+  demo: [
+    async ({ browserName: _ }, use) => {
+      const demo = await startDemo();
+      await use(demo);
+      await demo.remove();
     },
     { scope: "worker" },
   ],

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { projectDir } from "./doors.mjs";
 
+const graceMs = 5_000;
+
 /**
  * The script behind a command of an installed package, to be run with Node: no shell, the same on every system.
  *
@@ -23,6 +25,7 @@ export function commandPath(packageName, command = packageName) {
  * @typedef {object} RunOptions
  * @property {Record<string, string>} [env] added to this process's own
  * @property {boolean} [quiet] keep the output, and show it only where the command fails
+ * @property {number} [limitMs] end the command, as failed, after this long; default never
  */
 
 /**
@@ -55,7 +58,7 @@ export function runNpm(args, options = {}) {
  * @param {RunOptions} options
  * @returns {Promise<number>}
  */
-function run(command, args, { env = {}, quiet = false }) {
+function run(command, args, { env = {}, quiet = false, limitMs }) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, {
       cwd: projectDir,
@@ -66,8 +69,15 @@ function run(command, args, { env = {}, quiet = false }) {
     const output = [];
     child.stdout?.on("data", (chunk) => output.push(chunk));
     child.stderr?.on("data", (chunk) => output.push(chunk));
+    const limit = limitMs === undefined ? undefined : setTimeout(stop, limitMs);
+    function stop() {
+      console.error(`Ended after ${Number(limitMs) / 60_000} minutes, its limit.`);
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), graceMs).unref();
+    }
     child.once("error", reject);
     child.once("close", (code) => {
+      clearTimeout(limit);
       if (code !== 0) process.stderr.write(Buffer.concat(output));
       resolve(code ?? 1);
     });

@@ -58,6 +58,7 @@ export interface Documents {
   openWriter(agent: string): Promise<OpenedWriter>;
   /** The latest record of every writer known here. */
   registers(): Map<string, RegisterRecord>;
+  register(writer: string): RegisterRecord | undefined;
   readonly registerChanged: Emitter<string>;
   /** Whether this writer is open in this replica. */
   isHere(writer: string): boolean;
@@ -366,6 +367,7 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
       for (const [writer, record] of pool.registers()) all.set(writer, record);
       return all;
     },
+    register: (writer) => pool.register(writer) ?? received.register(writer),
     registerChanged,
     stageOf(id) {
       const address = parseEntryId(id);

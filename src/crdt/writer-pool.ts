@@ -15,6 +15,7 @@ export interface WriterPool {
   open(agent: string): Promise<OpenedWriter>;
   isOpen(writer: string): boolean;
   owns(name: string): boolean;
+  register(writer: string): RegisterRecord | undefined;
   registers(): Iterable<[writer: string, record: RegisterRecord]>;
   documents(): Iterable<[name: string, document: Y.Doc]>;
   stateVectors(): [name: string, stateVector: Uint8Array][];
@@ -148,6 +149,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     open: (agent) => inTurn(() => open(agent)),
     isOpen: (id) => pooled.get(id)?.open ?? false,
     owns: (name) => [...pooled.values()].some(({ writer }) => writer.owns(name)),
+    register: (id) => pooled.get(id)?.writer.register(),
     *registers() {
       for (const [id, { writer }] of pooled) {
         const record = writer.register();

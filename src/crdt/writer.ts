@@ -126,7 +126,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   /** The page whose newest batch is not stored yet. */
   let storing: OwnPage | undefined;
   let registerStored = true;
-  let registerScheduled = false;
+  /** The record to be written next; Yjs pays for each write, so the document gets only the last of a while. */
+  let registerNext: RegisterRecord | undefined;
   let registerStoredAt = Number.NEGATIVE_INFINITY;
   let cancelRegister: Undo = () => {};
   let cancelAcknowledged: Undo = () => {};
@@ -296,12 +297,14 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
 
   async function storeRegister(): Promise<void> {
     cancelRegister();
-    if (!registerScheduled) return;
-    registerScheduled = false;
+    if (!registerNext) return;
+    register.set(registerNext);
+    registerNext = undefined;
     registerStoredAt = clock.now();
+    registerStored = false;
     const update = Y.encodeStateAsUpdate(register.document);
     await store([[registerRecordKey, update]]);
-    if (!registerScheduled) registerStored = true;
+    registerStored = true;
     stored.emit({ name: registerName(id), update });
     registerOutbound?.pump();
     onPending();
@@ -335,14 +338,13 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
         ...createWrite({ local: () => local.reached(target), relayed: () => relayed.reached(target) }),
       };
     },
-    register: () => register.get(),
+    register: () => registerNext ?? register.get(),
     setRegister(record) {
       if (closed) return;
-      register.set(record);
+      const isScheduled = registerNext !== undefined;
+      registerNext = record;
       registerChanged.emit();
-      registerStored = false;
-      if (registerScheduled) return;
-      registerScheduled = true;
+      if (isScheduled) return;
       const waitMs = Math.max(0, registerStoredAt + registerEveryMs - clock.now());
       cancelRegister = clock.after(waitMs, () => void storeRegister());
     },
@@ -354,7 +356,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     },
     get pending() {
       if (!link) return 0;
-      let count = registerOutbound?.complete === false ? 1 : 0;
+      let count = registerNext || registerOutbound?.complete === false ? 1 : 0;
       for (const own of pages) count += (own.ends.at(-1) ?? 0) - acknowledgedEntries(own);
       return count + queue.length;
     },

@@ -30,10 +30,9 @@ export function createRelay(): Hono<{ Bindings: RelayBindings }> {
   app.use(localOnly);
   app.get("/health", (c) => c.json({ status: "ok", version: relayVersion }));
   app.get("/v1/rooms/:room/socket", (c) => openRoomSocket(c.req.raw, c.env, c.req.param("room")));
-  app.get("/v1/rooms/:room/docs/:kind/:name?", (c) => {
-    const { room, kind, name } = c.req.param();
-    return openStockSocket(c.req.raw, c.env, room, name === undefined ? kind : `${kind}/${name}`);
-  });
+  app.get("/v1/rooms/:room/docs/:document{.+}", (c) =>
+    openStockSocket(c.req.raw, c.env, c.req.param("room"), c.req.param("document")),
+  );
   app.route("/", createBlobRoutes());
   app.notFound((c) =>
     problem(404, "edge/not-found", `The relay has nothing at ${c.req.method} ${c.req.path}.`),

@@ -114,10 +114,9 @@ export function openConsumer(options: ConsumerOptions): Undo {
   /** The writers of this agent that are here and consume under this name. */
   function* present(): Iterable<string> {
     yield writer.id;
-    const registers = documents.registers();
     for (const { writers } of documents.presence.others.get()) {
       for (const id of writers) {
-        if (id !== writer.id && agentOf(id) === agent && registers.get(id)?.consumers[name]) yield id;
+        if (id !== writer.id && agentOf(id) === agent && documents.register(id)?.consumers[name]) yield id;
       }
     }
   }
@@ -162,7 +161,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     }),
     documents.registerChanged.on((id) => {
       if (id === writer.id || agentOf(id) !== agent) return;
-      learn(documents.registers().get(id)?.consumers[name]);
+      learn(documents.register(id)?.consumers[name]);
       wakeAll();
     }),
     documents.presence.others.subscribe(wakeAll),

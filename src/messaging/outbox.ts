@@ -1,8 +1,15 @@
 import { fromUtf8, FlockError, toUtf8 } from "../base/index.ts";
 import type { Write, Writer } from "../crdt/index.ts";
 import { createWrite } from "../crdt/index.ts";
-import { isJson, type Json, type JsonObject, messageKind, messageSchemaVersion, parseJson, type Reference } from "../protocol/index.ts";
-import type { LayeredStore, PolicyManager } from "../refstore/index.ts";
+import {
+  type Json,
+  type JsonObject,
+  type MessageBody,
+  messageKind,
+  messageSchemaVersion,
+  parseJson,
+} from "../protocol/index.ts";
+import type { LayeredStore, PolicyManager, Tier } from "../refstore/index.ts";
 import { type Message, parseMessageBody, type ReceivedMessage } from "./message.ts";
 
 /** A message to be sent. */
@@ -49,66 +56,65 @@ export interface Outbox {
 
 /** Creates the outbox of a writer. */
 export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions): Outbox {
-  /** What the next message waits for while one before it stores its content. */
+  /** Settles when every message so far is in the lane; undefined while none has to wait for its content. */
   let before: Promise<unknown> | undefined;
 
-  async function carry(type: string, content: Json | Uint8Array): Promise<{ content: Json } | { reference: Reference }> {
-    const isBytes = content instanceof Uint8Array;
-    if (!isBytes && !isJson(content)) {
-      throw new FlockError(
-        "messaging/invalid-message",
-        "The content is neither bytes nor plain JSON of at most 32 levels: leave out undefined, functions, dates and class instances.",
-        { details: { path: "content" } },
-      );
-    }
-    const bytes = isBytes ? content : toUtf8(JSON.stringify(content));
-    const tier = isBytes && policy.policyFor(type).kind !== "always-value" ? "reference" : policy.choose(type, bytes.length);
-    if (tier === "reference") {
-      return { reference: await refs.put(bytes, { contentType: isBytes ? bytesType : jsonType }) };
-    }
-    if (isBytes) {
-      throw new FlockError("messaging/invalid-message", `Messages of type ${type} travel by value, and bytes can't: send JSON.`, {
-        details: { path: "content" },
-      });
-    }
-    return { content };
-  }
-
-  async function prepare(message: OutgoingMessage): Promise<SentMessage> {
-    const { content, ...fields } = message;
-    // Checked before the content is stored, so that a bad message leaves nothing behind.
-    parseMessageBody({ ...fields, content: null, schemaVersion: messageSchemaVersion });
-    const carried = await carry(fields.type, content);
-    const body = parseMessageBody({ ...fields, ...carried, schemaVersion: messageSchemaVersion });
+  function append(body: MessageBody): SentMessage {
     const json = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as JsonObject;
-    const appended = writer.append(
-      { kind: messageKind, parents: [], body: json },
-      "reference" in carried ? { references: [carried.reference.id] } : {},
-    );
+    const references = body.reference ? [body.reference.id] : [];
+    const appended = writer.append({ kind: messageKind, parents: [], body: json }, { references });
     return {
       id: appended.id,
       ...createWrite({
         local: () => appended.settled("local"),
         relayed: () => appended.settled("relayed"),
-        ...(message.to === undefined ? {} : { delivered: () => delivered(appended.id) }),
+        ...(body.to === undefined ? {} : { delivered: () => delivered(appended.id) }),
       }),
     };
   }
 
+  /** Appends after the messages before, which may still store their content. */
+  function inOrder(ready: () => SentMessage | Promise<SentMessage>): Promise<SentMessage> {
+    const sent = (before ?? Promise.resolve()).then(ready);
+    const settled = sent.then(
+      () => undefined,
+      () => undefined,
+    );
+    before = settled;
+    void settled.then(() => {
+      if (before === settled) before = undefined;
+    });
+    return sent;
+  }
+
   return {
-    send(message) {
-      const sent = before ? before.then(() => prepare(message)) : prepare(message);
-      const settled = sent.then(
-        () => undefined,
-        () => undefined,
-      );
-      before = settled;
-      void settled.then(() => {
-        if (before === settled) before = undefined;
+    async send({ content, ...fields }) {
+      const isBytes = content instanceof Uint8Array;
+      // Checked before the content is stored, so that a bad message leaves nothing behind.
+      const body = parseMessageBody({
+        ...fields,
+        content: isBytes ? null : content,
+        schemaVersion: messageSchemaVersion,
       });
-      return sent;
+      const bytes = isBytes ? content : toUtf8(JSON.stringify(content));
+      if (tierOf(policy, body.type, bytes.length, isBytes) === "value") {
+        return before ? inOrder(() => append(body)) : append(body);
+      }
+      const { content: _, ...rest } = body;
+      const stored = refs.put(bytes, { contentType: isBytes ? bytesType : jsonType });
+      // Its failure is told by the message that waits for it, also where one before it fails first.
+      stored.catch(() => undefined);
+      return inOrder(async () => append({ ...rest, reference: await stored }));
     },
   };
+}
+
+function tierOf(policy: PolicyManager, type: string, sizeBytes: number, isBytes: boolean): Tier {
+  if (!isBytes) return policy.choose(type, sizeBytes);
+  if (policy.policyFor(type).kind !== "always-value") return "reference";
+  throw new FlockError("messaging/invalid-message", `Messages of type ${type} travel by value, and bytes can't: send JSON.`, {
+    details: { path: "content" },
+  });
 }
 
 /**

@@ -29,6 +29,8 @@ const batchVersion = 1;
 const hasPrevious = 1;
 const referenceBytes = 32;
 const maxParents = 64;
+/** A value of 32 levels, and the envelopes around it: a field's list, a message, an entry. */
+const maxEntryDepth = 36;
 const kindPattern = /^[a-z][a-z0-9-]{0,31}$/;
 
 /**
@@ -37,13 +39,15 @@ const kindPattern = /^[a-z][a-z0-9-]{0,31}$/;
  * @throws `protocol/malformed-batch` where kind, parents or body are not in form.
  */
 export function encodeEntry({ kind, parents, body }: EntryRecord): Uint8Array {
-  if (!kindPattern.test(kind) || parents.length > maxParents || !isJson(body)) {
+  const record = parents.length > 0 ? { k: kind, p: parents, b: body } : { k: kind, b: body };
+  // What is let through here is what `decodeEntry` takes: a batch that does not decode would break its page for good.
+  if (!kindPattern.test(kind) || !areParents(parents) || !isJson(record, maxEntryDepth)) {
     throw new FlockError(
       "protocol/malformed-batch",
-      `An entry of kind ${JSON.stringify(kind)} needs a kind of a-z0-9-, at most ${maxParents} parents and a body of plain JSON, at most 32 deep.`,
+      `An entry of kind ${JSON.stringify(kind)} needs a kind of a-z0-9-, at most ${maxParents} parents, each an entry's id, and a body of plain JSON, at most ${maxEntryDepth - 1} deep.`,
     );
   }
-  return toUtf8(JSON.stringify(parents.length > 0 ? { k: kind, p: parents, b: body } : { k: kind, b: body }));
+  return toUtf8(JSON.stringify(record));
 }
 
 /** Encodes a batch around entries that {@link encodeEntry} made. */
@@ -105,14 +109,11 @@ function readPrevious(decoder: decoding.Decoder): { page: PageName; length: numb
 
 function decodeEntry(bytes: Uint8Array): EntryRecord {
   if (bytes.length > maxEntryBytes) throw new RangeError(`an entry of ${bytes.length} bytes`);
-  const value = parseJson(fromUtf8(bytes));
+  const value = parseJson(fromUtf8(bytes), maxEntryDepth);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new RangeError("entry");
   const { k: kind, p: parents = [], b: body } = value as JsonObject;
   if (typeof kind !== "string" || !kindPattern.test(kind) || body === undefined) throw new RangeError("entry");
-  if (!Array.isArray(parents) || parents.length > maxParents) throw new RangeError("parents");
-  if (!parents.every((parent): parent is string => typeof parent === "string" && isEntryId(parent))) {
-    throw new RangeError("parents");
-  }
+  if (!areParents(parents)) throw new RangeError("parents");
   return { kind, parents, body };
 }
 
@@ -137,6 +138,7 @@ export function parseEntryId(id: string): EntryAddress | undefined {
   return page ? { writer: match[1] as string, page, index: Number(match[3]) } : undefined;
 }
 
-function isEntryId(value: string): boolean {
-  return parseEntryId(value) !== undefined;
+function areParents(value: unknown): value is readonly string[] {
+  if (!Array.isArray(value) || value.length > maxParents) return false;
+  return value.every((parent) => typeof parent === "string" && parseEntryId(parent) !== undefined);
 }

@@ -1,6 +1,6 @@
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
-import { FlockError } from "../base/index.ts";
+import { FlockError, toUtf8 } from "../base/index.ts";
 import { maxPresenceBytes, maxSignalBytes } from "./limits.ts";
 
 /** The version of the room socket that this code speaks; `join` and `welcome` carry it. */
@@ -148,7 +148,7 @@ export function decodeControl(payload: Uint8Array): ControlMessage {
   } catch (cause) {
     throw new FlockError("protocol/malformed-frame", "A control message does not follow the grammar.", { cause });
   }
-  if (message.type === "presence" && (message.state?.length ?? 0) > maxPresenceBytes) {
+  if (message.type === "presence" && toUtf8(message.state ?? "").length > maxPresenceBytes) {
     throw new FlockError("protocol/presence-too-large", `A presence state is past ${maxPresenceBytes} bytes.`);
   }
   if (message.type === "signal" && message.bytes.length > maxSignalBytes) {

@@ -7,22 +7,22 @@ export type JsonObject = { readonly [key: string]: Json };
 const maxDepth = 32;
 
 /**
- * Parses JSON from elsewhere: undefined where it does not parse, nests past 32, or has a `__proto__` key.
+ * Parses JSON from elsewhere: undefined where it does not parse, nests past `depth`, or has a `__proto__` key.
  * (`JSON.parse` makes such a key a plain property; spreading the object later would set a prototype.)
  */
-export function parseJson(text: string): Json | undefined {
+export function parseJson(text: string, depth = maxDepth): Json | undefined {
   try {
     const value = JSON.parse(text) as Json;
-    return isPlainJson(value, maxDepth) ? value : undefined;
+    return isPlainJson(value, depth) ? value : undefined;
   } catch {
     // A text that is no JSON is the caller's case to report, with its own code.
     return undefined;
   }
 }
 
-/** Tells whether a value is JSON of at most 32 levels: no functions, class instances, `undefined`, NaN or `__proto__` keys. */
-export function isJson(value: unknown): value is Json {
-  return isPlainJson(value, maxDepth);
+/** Tells whether a value is JSON of at most `depth` levels: no functions, class instances, `undefined`, NaN or `__proto__` keys. */
+export function isJson(value: unknown, depth = maxDepth): value is Json {
+  return isPlainJson(value, depth);
 }
 
 function isPlainJson(value: unknown, depth: number): value is Json {

@@ -1,5 +1,5 @@
 import type { AgentInfo } from "flockstate";
-import { birdOf, type Role, readAgentName, roles } from "../flock/names.ts";
+import { birdOf, hueOf, type Role, readAgentName, roles } from "../flock/names.ts";
 import type { FlockRoom } from "../flock/state.ts";
 import type { Watchable } from "./watch.ts";
 

@@ -110,9 +110,10 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
   let channelsByName = new Map<string, number>();
   let parts: FramePart[] = [];
   let partsBytes = 0;
-  /** Channels that this side made up, by number; a refusal may name one. */
-  let localChannels = new Map<number, string>();
-  let named = new Map<string, number>();
+  /** Channels that this side made up, by document; a refusal may name one. */
+  let localChannels = new Map<string, number>();
+  /** The documents that the present frame names. */
+  let named = new Set<string>();
   let flushing = false;
   let mark = 0;
   let pending: PendingUpload[] = [];
@@ -128,7 +129,7 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     parts = [];
     partsBytes = 0;
     localChannels = new Map();
-    named = new Map();
+    named = new Set();
     mark = 0;
     joined = false;
     lastHeardAt = clock.now();
@@ -192,8 +193,11 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
 
   function receive(frame: Uint8Array): void {
     lastHeardAt = clock.now();
+    const heardOn = socket;
     try {
       for (const { channel, payload } of decodeFrame(frame)) {
+        // A listener may have dropped the connection: what follows rests on what it refused.
+        if (socket !== heardOn) return;
         if (channel === controlChannel) {
           handle(decodeControl(payload));
           continue;
@@ -237,9 +241,9 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
         acknowledge(message.number);
         break;
       case "refuse": {
-        const name = namesByChannel.get(message.channel) ?? localChannels.get(message.channel);
+        const name = namesByChannel.get(message.channel);
         for (const upload of pending) {
-          if (upload.name === name) upload.refusal ??= { code: message.code, message: message.message };
+          if (upload.name === name || localChannels.get(upload.name) === message.channel) upload.refusal ??= { code: message.code, message: message.message };
         }
         break;
       }
@@ -282,14 +286,16 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
   function addDocument(name: string, payload: Uint8Array): void {
     const bytes = payload.length + name.length + 32;
     if (partsBytes + bytes > maxFrameBytes - 64) flush();
-    let channel = channelsByName.get(name) ?? named.get(name);
-    if (channel === undefined) {
-      channel = firstLocalChannel + localChannels.size;
-      localChannels.set(channel, name);
-      named.set(name, channel);
-      control({ type: "name", channel, name });
-    }
-    add({ channel, payload });
+    add({ channel: channelsByName.get(name) ?? localChannel(name), payload });
+  }
+
+  /** The channel that stands for a document until the relay has numbered it; each frame names it anew. */
+  function localChannel(name: string): number {
+    const channel = localChannels.get(name) ?? firstLocalChannel + localChannels.size;
+    localChannels.set(name, channel);
+    if (!named.has(name)) control({ type: "name", channel, name });
+    named.add(name);
+    return channel;
   }
 
   function flush(): void {
@@ -302,7 +308,7 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     }
     parts = [];
     partsBytes = 0;
-    named = new Map();
+    named = new Set();
     socket.send(encodeFrame(present));
   }
 
