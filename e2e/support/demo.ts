@@ -2,9 +2,17 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
+import type { Room } from "flockstate";
 import { build } from "vite";
 import { projectDir } from "../../scripts/lib/doors.mjs";
 import { startTestRelay, type TestRelay } from "./relay.ts";
+
+declare global {
+  interface Window {
+    /** What the demo leaves for the curious. */
+    flock?: { room: Room };
+  }
+}
 
 /** Builds the demo into a folder of its own and starts a relay that serves it, as `npm start` does. */
 export async function startDemo(): Promise<TestRelay> {

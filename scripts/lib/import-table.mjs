@@ -25,7 +25,8 @@ export const importTable = {
   gateway: { values: [...waist, ...features] },
   // Of refstore the port alone, which is types: its backends are the browser's.
   edge: { values: ["base", "protocol"], types: ["refstore"] },
-  testing: { values: [...waist, ...features] },
+  // Of edge the ports of the room's storage, for their contract cases.
+  testing: { values: [...waist, ...features], types: ["edge"] },
   "index.ts": { values: waist },
   "worker.ts": { values: ["edge", "gateway"] },
 };

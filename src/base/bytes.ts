@@ -1,3 +1,5 @@
+import { FlockError } from "./errors.ts";
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
@@ -46,7 +48,17 @@ export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** SHA-256 of bytes, as 64 lower-case hexadecimal digits. */
+/**
+ * SHA-256 of bytes, as 64 lower-case hexadecimal digits.
+ *
+ * @throws `base/insecure-context` where the browser offers no cryptography.
+ */
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  if (!globalThis.crypto?.subtle) {
+    throw new FlockError(
+      "base/insecure-context",
+      "This page has no crypto.subtle: serve it over https, or from localhost.",
+    );
+  }
   return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)));
 }

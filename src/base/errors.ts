@@ -2,6 +2,7 @@
 export type ErrorCode =
   | "base/invalid-id"
   | "base/invalid-timestamp"
+  | "base/insecure-context"
   | "protocol/malformed-frame"
   | "protocol/frame-too-large"
   | "protocol/update-too-large"

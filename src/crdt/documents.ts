@@ -56,6 +56,8 @@ export interface Documents {
   readonly shared: SharedDocument;
   /** Opens a writer for an agent: the first of its writers here that nobody has open, else a new one. */
   openWriter(agent: string): Promise<OpenedWriter>;
+  /** The agent that had this writer open has closed. */
+  releaseWriter(writer: string): void;
   /** The latest record of every writer known here. */
   registers(): Map<string, RegisterRecord>;
   register(writer: string): RegisterRecord | undefined;
@@ -358,6 +360,7 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
     presence,
     shared: main,
     openWriter: (agent) => pool.open(agent),
+    releaseWriter: (writer) => pool.release(writer),
     registers() {
       const all = new Map<string, RegisterRecord>();
       for (const writer of received.writers()) {

@@ -66,12 +66,15 @@ export async function loadReceived(records: KeyValueStore, options: ReceivedOpti
 
   function apply({ name, document, page }: Held, update: Uint8Array): void {
     Y.applyUpdate(document, update);
-    if (page && name.kind === "lane") {
-      log.take(name.writer, page);
-      const last = log.pages(name.writer).at(-1)?.entries.at(-1);
-      if (last) hybrid.observe(last.clock);
-    }
+    if (page && name.kind === "lane") takePage(name.writer, page);
     if (name.kind === "register") registerChanged.emit(name.writer);
+  }
+
+  /** What is written here from now on comes after what was read. */
+  function takePage(writer: string, page: Page): void {
+    log.take(writer, page);
+    const last = log.pages(writer).at(-1)?.entries.at(-1);
+    if (last) hybrid.observe(last.clock);
   }
 
   function save(target: Held, update: Uint8Array): void {
@@ -95,7 +98,7 @@ export async function loadReceived(records: KeyValueStore, options: ReceivedOpti
     Y.applyUpdate(target.document, value);
   }
   for (const { name, page } of held.values()) {
-    if (page && name.kind === "lane") log.take(name.writer, page);
+    if (page && name.kind === "lane") takePage(name.writer, page);
   }
 
   return {

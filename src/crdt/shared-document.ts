@@ -73,7 +73,10 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   const digestKey = `relayed/${name}`;
   let revision = (await digest()) === ((await records.get(digestKey)) ?? (await emptyDigest())) ? 0 : 1;
   const relayed = createWatermark(0);
-  let resyncing = false;
+  let uploads = 0;
+  /** The newest upload that met a gap, and the newest acknowledged one that held all that the relay lacked. */
+  let gapAt = 0;
+  let wholeAt = 0;
   let refused = false;
   let cancelDigest: Undo = () => {};
 
@@ -94,14 +97,17 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
 
   async function follow(upload: Promise<UploadOutcome>, whole: boolean): Promise<void> {
     const upTo = revision;
-    if (whole) resyncing = false;
+    uploads++;
+    const number = uploads;
     const outcome = await upload;
-    if (outcome.kind === "acknowledged" && !resyncing) {
+    if (outcome.kind === "acknowledged") {
+      if (whole) wholeAt = number;
+      if (gapAt > wholeAt) return;
       relayed.advance(upTo);
       scheduleDigest();
       onPending();
     } else if (outcome.kind === "refused") {
-      if (isGap(outcome.code)) resyncing = true;
+      if (isGap(outcome.code)) gapAt = number;
       else refuse(outcome.code, outcome.message);
     }
   }

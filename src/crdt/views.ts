@@ -56,7 +56,9 @@ export function openView<State>(log: EntryLog, definition: ViewDefinition<State>
     for (let entry = queue.shift(); entry; entry = queue.shift()) {
       const missing = entry.parents.find((parent) => !effective.has(parent));
       if (missing !== undefined) {
-        waiting.set(missing, [...(waiting.get(missing) ?? []), entry]);
+        const others = waiting.get(missing);
+        if (others) others.push(entry);
+        else waiting.set(missing, [entry]);
         continue;
       }
       const clock = Math.max(entry.clock, ...entry.parents.map((parent) => (effective.get(parent) ?? 0) + 1));

@@ -3,8 +3,9 @@ import { abortable } from "../base/index.ts";
 /** A number that only rises, and those who wait for it. */
 export interface Watermark {
   readonly value: number;
+  /** Raises the value; what failed before is over. */
   advance(value: number): void;
-  /** Everyone who waits for a number past the present one fails, now and later. */
+  /** Everyone who waits for a number past the present one fails, now and until the value rises. */
   fail(failure: Error): void;
   /** Resolves once the value has reached `target`. Rejects with the signal's reason, or with what `fail` gave. */
   reached(target: number, signal?: AbortSignal): Promise<void>;
@@ -23,6 +24,7 @@ export function createWatermark(value = 0): Watermark {
     advance(next) {
       if (next <= current) return;
       current = next;
+      failure = undefined;
       const ready = waiting.filter(({ target }) => target <= current);
       waiting = waiting.filter(({ target }) => target > current);
       for (const { resolve } of ready) resolve();

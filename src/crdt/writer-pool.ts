@@ -13,6 +13,8 @@ export interface OpenedWriter {
 /** The writers of this replica: those of its agents, and closed ones whose unsent entries it sends. */
 export interface WriterPool {
   open(agent: string): Promise<OpenedWriter>;
+  /** Its agent has closed; the writer stays at hand until the pool closes. */
+  release(writer: string): void;
   isOpen(writer: string): boolean;
   owns(name: string): boolean;
   register(writer: string): RegisterRecord | undefined;
@@ -50,8 +52,10 @@ export async function listWriters(records: KeyValueStore): Promise<string[]> {
 
 interface Pooled {
   writer: Writer;
-  /** False for a closed writer that is here only to be sent. */
+  /** Whether an agent has it open. */
   open: boolean;
+  /** Whether it is here only to be sent. */
+  adopted: boolean;
   release: Undo;
 }
 
@@ -60,6 +64,8 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   const { principal, prefix, persistence, records, random, link } = options;
   const pooled = new Map<string, Pooled>();
   let closed = false;
+  /** Whether the relay of the present connection still has what it acknowledged. */
+  let resumed = true;
   /** One at a time, so that two agents never reach for one writer. */
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -70,6 +76,15 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   }
 
   async function take(id: string, open: boolean, release: Undo): Promise<Pooled> {
+    try {
+      return await openPooled(id, open, release);
+    } catch (failure) {
+      release();
+      throw failure;
+    }
+  }
+
+  async function openPooled(id: string, open: boolean, release: Undo): Promise<Pooled> {
     const store = await persistence.open(`${prefix}writer/${id}`);
     let made: Pooled | undefined;
     const writer = await openWriter({
@@ -78,14 +93,14 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       records: store,
       onPending() {
         options.onPending();
-        if (!made?.open && made?.writer.pending === 0) void inTurn(letGo).catch(reportFailure);
+        if (made?.adopted && made.writer.pending === 0) void inTurn(letGo).catch(reportFailure);
       },
     });
     writer.stored.on(({ name, update }) => options.onStored(name, update));
     writer.registerChanged.on(() => options.onRegisterChanged(id));
-    made = { writer, open, release };
+    made = { writer, open, adopted: !open, release };
     pooled.set(id, made);
-    if (link?.status.get() === "online") writer.joined(true);
+    if (link?.status.get() === "online") writer.joined(resumed);
     return made;
   }
 
@@ -94,6 +109,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   }
 
   async function open(agent: string): Promise<OpenedWriter> {
+    if (closed) throw new FlockError("crdt/closed", `The room is closed: no writer of ${agent} can be opened.`);
     for (const id of await listWriters(records)) {
       const parts = parseWriterId(id);
       if (parts?.agent !== agent || parts.principal !== principal) continue;
@@ -101,6 +117,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       if (present?.open) continue;
       if (present) {
         present.open = true;
+        present.adopted = false;
         tell();
         return { writer: present.writer, resumed: true };
       }
@@ -129,8 +146,8 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   }
 
   async function letGo(): Promise<void> {
-    for (const [id, { writer, open, release }] of pooled) {
-      if (open || writer.pending > 0) continue;
+    for (const [id, { writer, adopted, release }] of pooled) {
+      if (!adopted || writer.pending > 0) continue;
       pooled.delete(id);
       await writer.close();
       release();
@@ -147,6 +164,13 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
 
   return {
     open: (agent) => inTurn(() => open(agent)),
+    release(id) {
+      const present = pooled.get(id);
+      if (!present?.open) return;
+      present.open = false;
+      tell();
+      options.onRegisterChanged(id);
+    },
     isOpen: (id) => pooled.get(id)?.open ?? false,
     owns: (name) => [...pooled.values()].some(({ writer }) => writer.owns(name)),
     register: (id) => pooled.get(id)?.writer.register(),
@@ -162,8 +186,9 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     stateVectors() {
       return [...this.documents()].map(([name, document]) => [name, Y.encodeStateVector(document)]);
     },
-    joined(resumed) {
-      for (const { writer } of pooled.values()) writer.joined(resumed);
+    joined(held) {
+      resumed = held;
+      for (const { writer } of pooled.values()) writer.joined(held);
       void inTurn(adopt).catch(reportFailure);
     },
     resync: (id, name, stateVector) => pooled.get(id)?.writer.resync(name, stateVector),

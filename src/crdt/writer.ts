@@ -89,6 +89,8 @@ const registerRecordKey = "register";
 const acknowledgedKey = "acknowledged";
 const registerEveryMs = 50;
 const acknowledgedAfterMs = 500;
+/** A database that refuses is not asked to take more than this at once. */
+const maxRetriedPuts = 64;
 
 interface OwnPage {
   page: Page;
@@ -98,12 +100,22 @@ interface OwnPage {
   ends: number[];
   /** Entries that were here before this session. */
   loaded: number;
+  /** Entries that are in the database. */
+  kept: number;
 }
 
 interface Queued {
   page: OwnPage;
   bytes: Uint8Array;
   references: readonly string[];
+}
+
+/** One batch's update on its way into the database, and what is there once it is. */
+interface Unstored {
+  put: [key: string, value: StoredValue];
+  own: OwnPage;
+  pageLength: number;
+  appended: number;
 }
 
 /** Opens a writer over its database; the caller holds its lock. */
@@ -125,6 +137,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   let closed = false;
   /** The page whose newest batch is not stored yet. */
   let storing: OwnPage | undefined;
+  /** Updates of pages that the database did not take; they go first into the next change. */
+  let unstored: Unstored[] = [];
   let registerStored = true;
   /** The record to be written next; Yjs pays for each write, so the document gets only the last of a while. */
   let registerNext: RegisterRecord | undefined;
@@ -150,7 +164,10 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       // The log reads pages once; the ends of batches are read here, from a page of their own.
       own.ends = endsOf(own.page);
       own.loaded = own.ends.at(-1) ?? 0;
+      own.kept = own.loaded;
       log.take(id, own.page);
+      const last = log.pages(id).at(-1)?.entries.at(-1);
+      if (last) hybrid.observe(last.clock);
     }
     const record = await records.get(registerRecordKey);
     if (record instanceof Uint8Array) Y.applyUpdate(register.document, record);
@@ -160,7 +177,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     const page = createPage(name, { writable });
     const documentName = laneName(id, name);
     const acknowledged = new Map([[name.client, known.get(documentName) ?? 0]]);
-    const own: OwnPage = { page, name: documentName, outbound: undefined, ends: [], loaded: 0 };
+    const own: OwnPage = { page, name: documentName, outbound: undefined, ends: [], loaded: 0, kept: 0 };
     own.outbound = outboundOf(documentName, page.document, acknowledged, () => storing !== own);
     return own;
   }
@@ -275,11 +292,22 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     storing = own;
     log.take(id, own.page);
     const key = `${pagePrefix}${formatPageName(own.page.name)}/${String(clockBefore).padStart(6, "0")}`;
-    if (await store([[key, update]])) local.advance(local.value + taken.length);
+    unstored.push({ put: [key, update], own, pageLength: own.page.length, appended: appended - queue.length });
+    await storePages();
     storing = undefined;
     stored.emit({ name: own.name, update });
     own.outbound?.pump();
     onPending();
+  }
+
+  async function storePages(): Promise<void> {
+    while (unstored.length > 0) {
+      const taken = unstored.slice(0, maxRetriedPuts);
+      if (!(await store(taken.map(({ put }) => put)))) return;
+      unstored = unstored.filter((each) => !taken.includes(each));
+      for (const { own, pageLength } of taken) own.kept = Math.max(own.kept, pageLength);
+      local.advance(taken.at(-1)?.appended ?? 0);
+    }
   }
 
   /** A failed database is reported; the writer goes on in memory, so that the relay at least has it. */
@@ -352,7 +380,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     stageOf(name, index) {
       const own = pages.find(({ page }) => comparePages(page.name, name) === 0);
       if (own && index < acknowledgedEntries(own)) return "relayed";
-      return own && own !== storing && index < own.page.length ? "local" : "pending";
+      return own && index < own.kept ? "local" : "pending";
     },
     get pending() {
       if (!link) return 0;
@@ -374,12 +402,14 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     },
     async flush() {
       while (running) await running;
+      await storePages();
       await storeRegister();
     },
     async close() {
       if (closed) return;
       closed = true;
       while (running) await running;
+      await storePages();
       await storeRegister();
       await storeAcknowledged();
       const failure = new FlockError("crdt/closed", `The writer ${id} was closed before the relay acknowledged.`);

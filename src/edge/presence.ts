@@ -14,8 +14,8 @@ import { presenceOf, type Session, type StockSession, saveSession } from "./sess
 const renewalMs = 10_000;
 /** How long changes are gathered, in milliseconds; a departure is told at once. */
 const gatherMs = 40;
-/** One message says at most this many states, so that it fits a frame. */
-const maxEntries = 128;
+/** States in one message: few, since a reader's own is left out of a message that is otherwise everybody's. */
+const maxEntries = 32;
 
 /** Who is in the room. The states themselves are in the sockets' attachments. */
 export interface PresenceBoard {
@@ -55,16 +55,16 @@ export function createPresenceBoard(sessions: Iterable<Session>, clock: Clock): 
   }
 
   function tell(entries: readonly PresenceEntry[]): void {
-    const shared = packFrames(presenceParts(entries));
+    const runs = toRuns(entries);
+    const shared = runs.map(presencePart);
     for (const session of sessions) {
       const own = presenceOf(session)?.id;
       if (own === undefined) continue;
-      const foreign = entries.filter(({ id }) => id !== own);
-      if (foreign.length === 0) continue;
-      if (session.kind === "stock") tellStock(session, foreign);
+      if (session.kind === "stock") tellStock(session, without(own, entries));
       else {
-        const frames = foreign.length === entries.length ? shared : packFrames(presenceParts(foreign));
-        for (const frame of frames) session.socket.send(frame);
+        const at = runs.findIndex((run) => run.some(({ id }) => id === own));
+        const parts = at < 0 ? shared : shared.with(at, presencePart(without(own, runs[at] ?? [])));
+        for (const frame of packFrames(entries.length > 1 || at < 0 ? parts : [])) session.socket.send(frame);
       }
     }
   }
@@ -107,7 +107,10 @@ export function createPresenceBoard(sessions: Iterable<Session>, clock: Clock): 
       const unheard = changed.delete(session);
       const presence = presenceOf(session);
       if (!presence || (presence.state === undefined && !unheard)) return;
-      tell([{ id: presence.id, clock: presence.clock + 1, state: undefined }]);
+      presence.clock++;
+      delete presence.state;
+      saveSession(session);
+      tell([{ id: presence.id, clock: presence.clock, state: undefined }]);
     },
     everyone: (session) => presenceParts(others(session)),
     show,
@@ -127,12 +130,18 @@ function toEntry(session: Session): PresenceEntry | undefined {
   return presence && { id: presence.id, clock: presence.clock, state: presence.state };
 }
 
-function presenceParts(entries: readonly PresenceEntry[]): Uint8Array[] {
-  const parts: Uint8Array[] = [];
-  for (let from = 0; from === 0 || from < entries.length; from += maxEntries) {
-    parts.push(controlPart({ type: "presences", entries: entries.slice(from, from + maxEntries) }));
-  }
-  return parts;
+function without(own: number, entries: readonly PresenceEntry[]): PresenceEntry[] {
+  return entries.filter(({ id }) => id !== own);
+}
+
+function toRuns(entries: readonly PresenceEntry[]): PresenceEntry[][] {
+  const runs: PresenceEntry[][] = [];
+  for (let from = 0; from < entries.length; from += maxEntries) runs.push(entries.slice(from, from + maxEntries));
+  return runs;
+}
+
+function presencePart(entries: readonly PresenceEntry[]): Uint8Array {
+  return controlPart({ type: "presences", entries: [...entries] });
 }
 
 /** What a stock client is shown of a state: of a replica of ours, the application's awareness alone. */

@@ -117,15 +117,17 @@ export function createRoomCore({
     room.presence.stop();
   }
 
+  /** Told once: the attachment remembers it, should the socket's close wake the room. */
   function forget(session: Session): void {
-    if (sessions.delete(session.socket)) room.presence.withdraw(session);
+    sessions.delete(session.socket);
+    room.presence.withdraw(session);
   }
 
   function expel(session: Session, { code, message }: FlockError): void {
     endTurn();
     if (session.kind === "room") session.socket.send(controlPart({ type: "problem", code, message }));
-    session.socket.close(closeCodeOf(code), code);
     forget(session);
+    session.socket.close(closeCodeOf(code), code);
   }
 
   function dispatch(session: Session, message: Uint8Array | string): void {
@@ -170,8 +172,8 @@ export function createRoomCore({
       })(),
     drop: (socket) =>
       guarded(() => {
-        const session = sessions.get(socket);
-        if (session) forget(session);
+        // A close that wakes the room is of a socket that is no longer among the open ones.
+        forget(sessions.get(socket) ?? openSession(socket));
       })(),
     stop,
   };

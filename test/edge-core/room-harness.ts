@@ -55,6 +55,8 @@ export interface Peer {
   send(message: Uint8Array | string): void;
   /** The client goes away. */
   leave(): void;
+  /** The client goes away, and the core has not heard of it yet. */
+  vanish(): void;
 }
 
 export interface Harness {
@@ -117,9 +119,10 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
       closed: undefined,
       send: (message) => core.receive(socket, message),
       leave() {
-        open.delete(socket);
+        peer.vanish();
         core.drop(socket);
       },
+      vanish: () => void open.delete(socket),
     };
     open.add(socket);
     core.accept(socket, document);

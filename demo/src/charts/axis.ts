@@ -8,12 +8,12 @@ export interface AxisOptions {
   width: number;
   y: number;
   format: (value: number) => string;
+  /** About how many labels; long ones need fewer. */
+  tickCount: number;
 }
 
-const tickCount = 4;
-
 /** Labels under a chart, at round values; those at the edges are anchored inwards. */
-export function axis({ domain, scale, width, y, format }: AxisOptions): SVGGElement {
+export function axis({ domain, scale, width, y, format, tickCount }: AxisOptions): SVGGElement {
   const labels = ticks(domain, tickCount).map((value) => {
     const x = scale(value);
     const anchor = x < 14 ? "start" : x > width - 14 ? "end" : "middle";

@@ -10,6 +10,8 @@ export interface HistogramOptions {
   height: number;
   /** Names a value of the axis. */
   format: (value: number) => string;
+  /** About how many values the axis names; default 4. */
+  tickCount?: number;
   /** What the picture says, for those who do not see it. */
   label: string;
 }
@@ -18,7 +20,10 @@ const axisHeight = 18;
 const gap = 1;
 
 /** The distribution of a column: one bar a bin. */
-export function histogram(bins: Bins, { width, height, format, label }: HistogramOptions): SVGSVGElement {
+export function histogram(
+  bins: Bins,
+  { width, height, format, tickCount = 4, label }: HistogramOptions,
+): SVGSVGElement {
   const { start, step, counts } = bins;
   const end = start + step * counts.length;
   const base = height - axisHeight;
@@ -49,6 +54,6 @@ export function histogram(bins: Bins, { width, height, format, label }: Histogra
     "svg",
     { class: "chart", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
     ...bars,
-    axis({ domain: [start, end], scale: x, width, y: base, format }),
+    axis({ domain: [start, end], scale: x, width, y: base, format, tickCount }),
   );
 }

@@ -82,6 +82,7 @@ function datePicture(column: string, { bins, unit, first, last }: DateSummary): 
   return histogram(bins, {
     width,
     height: histogramHeight,
+    tickCount: unit === "year" ? 4 : 2,
     format: (value) => (unit === "year" ? String(Math.round(value)) : formatDay(value * dayMs)),
     label: `Distribution of ${column} from ${formatDay(first)} to ${formatDay(last)}`,
   });

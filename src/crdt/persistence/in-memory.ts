@@ -64,11 +64,17 @@ function attachInMemory(pairs: Map<string, StoredValue>, document: Y.Doc): Share
   const held = pairs.get(stateKey);
   if (held instanceof Uint8Array) Y.applyUpdate(document, held, pairs);
   let changed = false;
+  let saved = held;
   const note = (): void => {
     changed = true;
   };
   function save(): void {
-    if (changed) pairs.set(stateKey, Y.encodeStateAsUpdate(document));
+    if (!changed) return;
+    const present = pairs.get(stateKey);
+    const state = Y.encodeStateAsUpdate(document);
+    // Another replica may have saved what this one has not heard of.
+    saved = present instanceof Uint8Array && present !== saved ? Y.mergeUpdates([present, state]) : state;
+    pairs.set(stateKey, saved);
     changed = false;
   }
   document.on("update", note);

@@ -1,0 +1,176 @@
+import type { Clock, RandomBytes } from "../../base/index.ts";
+import { createHost, type Host } from "./host.ts";
+import type { SimulatedRandom } from "./random.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** A socket as the relay's code sees it; `Attachment` is what it remembers of one while it sleeps. */
+export interface RelaySocket<Attachment> {
+  send(bytes: Uint8Array): void;
+  close(code: number, reason: string): void;
+  readAttachment(): Attachment;
+  writeAttachment(attachment: Attachment): void;
+}
+
+/** What the relay's code needs of its machine. */
+export interface RelayCorePorts<Storage, Attachment> {
+  storage: Storage;
+  /** The sockets that stayed open while the room slept. */
+  sockets: Iterable<RelaySocket<Attachment>>;
+  clock: Clock;
+  random: RandomBytes;
+  fail(cause: unknown): void;
+}
+
+/** One room of the relay at work. */
+export interface RelayCore<Attachment> {
+  accept(socket: RelaySocket<Attachment>): void;
+  receive(socket: RelaySocket<Attachment>, message: Uint8Array): void;
+  drop(socket: RelaySocket<Attachment>): void;
+  stop(): void;
+}
+
+/** The relay's code, handed in: `{ createStorage: createInMemoryStorage, createCore: createRoomCore }`. */
+export interface RelayCode<Storage, Attachment> {
+  /** The storage of a new room; it outlives every core that works on it. */
+  createStorage(): Storage;
+  createCore(ports: RelayCorePorts<Storage, Attachment>): RelayCore<Attachment>;
+}
+
+/** The relay that every replica connects to, one process with many rooms. */
+export interface SimulatedRelay {
+  /** What rooms take as `relay`. */
+  readonly url: string;
+  readonly up: boolean;
+  /** Kills the process: connections break, and what was not committed is lost; the storage stays. */
+  crash(): void;
+  /** Starts it again over the same storage. */
+  start(): void;
+  /** Lets every room fall asleep and wake, sockets open: memory is lost, attachments stay. */
+  sleep(): void;
+  /** Crashes, wipes the storage of every room, and starts: a relay restored from nothing. Blobs stay. */
+  reset(): void;
+}
+
+/** The far end of a client's connection. */
+export interface RelayPeer {
+  receive(frame: Uint8Array): void;
+  /** The client is gone. */
+  drop(): void;
+}
+
+/** What the relay does to a client's connection. */
+export interface RemoteClient {
+  send(frame: Uint8Array): void;
+  close(code: number, reason: string): void;
+  /** The relay's process died. */
+  lost(): void;
+}
+
+/** The relay with the side that the network uses. */
+export interface RelayProcess extends SimulatedRelay {
+  /** Takes a connection; undefined while the process is down. */
+  accept(path: string, client: RemoteClient): RelayPeer | undefined;
+}
+
+interface RelayRoom<Storage, Attachment> {
+  storage: Storage;
+  core: RelayCore<Attachment> | undefined;
+  open: Map<RelaySocket<Attachment>, RemoteClient>;
+}
+
+/** A busy process serves its timers a little late, so that turns with more than one frame in them occur. */
+const latestTimerMs = 3;
+
+/** Creates a relay that is up. */
+export function createSimulatedRelay<Storage, Attachment>(
+  timeline: Timeline,
+  random: SimulatedRandom,
+  code: RelayCode<Storage, Attachment>,
+): RelayProcess {
+  const rooms = new Map<string, RelayRoom<Storage, Attachment>>();
+  let process: Host | undefined = boot();
+
+  function boot(): Host {
+    return createHost(timeline, "relay", () => random.between(0, latestTimerMs));
+  }
+
+  function coreOf(room: RelayRoom<Storage, Attachment>): RelayCore<Attachment> | undefined {
+    if (!process) return undefined;
+    room.core ??= code.createCore({
+      storage: room.storage,
+      sockets: [...room.open.keys()],
+      clock: process.clock,
+      random: random.bytes,
+      fail() {
+        room.core = undefined;
+        room.open.clear();
+      },
+    });
+    return room.core;
+  }
+
+  function crash(): void {
+    process?.kill();
+    process = undefined;
+    for (const room of rooms.values()) {
+      room.core?.stop();
+      room.core = undefined;
+      const lost = [...room.open.values()];
+      room.open.clear();
+      for (const client of lost) client.lost();
+    }
+  }
+
+  function start(): void {
+    process ??= boot();
+  }
+
+  return {
+    url: "ws://relay.test",
+    get up() {
+      return process !== undefined;
+    },
+    crash,
+    start,
+    sleep() {
+      for (const room of rooms.values()) {
+        room.core?.stop();
+        room.core = undefined;
+        coreOf(room);
+      }
+    },
+    reset() {
+      crash();
+      rooms.clear();
+      start();
+    },
+    accept(path, client) {
+      const room = rooms.get(path) ?? { storage: code.createStorage(), core: undefined, open: new Map() };
+      rooms.set(path, room);
+      const core = coreOf(room);
+      if (!core) return undefined;
+      let attachment: Attachment | undefined;
+      const socket: RelaySocket<Attachment> = {
+        send: (bytes) => client.send(bytes.slice()),
+        close(closeCode, reason) {
+          room.open.delete(socket);
+          client.close(closeCode, reason);
+        },
+        readAttachment: () => structuredClone(attachment) as Attachment,
+        writeAttachment(value) {
+          attachment = structuredClone(value);
+        },
+      };
+      room.open.set(socket, client);
+      core.accept(socket);
+      return {
+        receive(frame) {
+          if (room.open.has(socket)) coreOf(room)?.receive(socket, frame);
+        },
+        drop() {
+          if (room.open.delete(socket)) coreOf(room)?.drop(socket);
+        },
+      };
+    },
+  };
+}
