@@ -54,7 +54,7 @@ export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
  * @throws `base/insecure-context` where the browser offers no cryptography.
  */
 export async function sha256Hex(bytes: Uint8Array): Promise<string> {
-  if (!globalThis.crypto?.subtle) {
+  if (!crypto.subtle) {
     throw new FlockError(
       "base/insecure-context",
       "This page has no crypto.subtle: serve it over https, or from localhost.",

@@ -46,6 +46,7 @@ export type ErrorCode =
   | "refstore/refused"
   | "messaging/invalid-message"
   | "messaging/value-too-large"
+  | "messaging/invalid-filter"
   | "messaging/handler-failed"
   | "messaging/consumer-exists"
   | "messaging/consumer-name-required"

@@ -11,13 +11,17 @@ import {
   type RandomBytes,
   randomId,
   type Store,
+  toUtf8,
   type Undo,
 } from "../base/index.ts";
 import {
   decodeDocumentMessage,
   type DocumentName,
+  maxPresenceBytes,
   parseDocumentName,
+  type Presence,
   parseEntryId,
+  parsePresence,
   readDocumentName,
   type RegisterRecord,
   sharedName,
@@ -66,7 +70,10 @@ export interface Documents {
   isHere(writer: string): boolean;
   /** How far an entry is known to have come; what others wrote came through the relay or another tab. */
   stageOf(id: string): "pending" | "local" | "relayed";
-  /** Resolves once the relay or another tab has told what this replica lacked; at once where there is neither. */
+  /**
+   * Resolves once the relay or another tab has told what this replica lacked; at once where there can be neither,
+   * and after a second where there is no relay and no tab answers.
+   */
   readonly caughtUp: Promise<void>;
   readonly online: Store<boolean>;
   readonly problems: Emitter<FlockError>;
@@ -88,6 +95,9 @@ export interface DocumentsOptions {
   relay: { url: string; openSocket: OpenSocket } | undefined;
   openTabChannel: OpenTabChannel | undefined;
 }
+
+/** Without a relay, a tab that nobody answers for this long is alone. */
+const aloneAfterMs = 1_000;
 
 /**
  * Opens a room's documents; resolves once what this device has is loaded. It never waits for the network.
@@ -230,8 +240,8 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
       opening.delete(name);
       for (const message of waiting) settle(parseDocumentName(name), document.receiveFromRelay(message));
       if (online.get()) document.joined(resumed);
-    }, report);
-    opening.set(name, { waiting, done });
+    });
+    opening.set(name, { waiting, done: done.catch(report) });
   }
 
   // Documents and writers -------------------------------------------------------------------------
@@ -277,12 +287,27 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
     session,
     clock,
     announce(own) {
-      link?.announce(JSON.stringify(own));
+      announceToRelay(own);
       tabs?.announce(own);
     },
   });
   scope.add(() => presence.close());
-  link?.announce(JSON.stringify(presence.own()));
+  announceToRelay(presence.own());
+
+  /** The relay closes for good on a state that it can't take, so such a state stays here and is reported. */
+  function announceToRelay(own: Presence): void {
+    const state = JSON.stringify(own);
+    if (toUtf8(state).length <= maxPresenceBytes && parsePresence(state)) {
+      link?.announce(state);
+      return;
+    }
+    problems.emit(
+      new FlockError(
+        "protocol/presence-too-large",
+        `The presence of ${state.length} characters is not announced: keep it plain JSON within ${maxPresenceBytes} bytes.`,
+      ),
+    );
+  }
 
   // Other tabs ------------------------------------------------------------------------------------
 
@@ -312,7 +337,8 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
         answered: catchUp,
       },
     });
-  if (!link && !tabs) catchUp();
+  if (!tabs && !link) catchUp();
+  if (tabs && !link) scope.add(clock.after(aloneAfterMs, catchUp));
 
   function* sharedDocuments(): Iterable<[string, SharedDocument["document"]]> {
     for (const { name, document } of shared.values()) yield [name, document];

@@ -98,16 +98,18 @@ export function openPresence({ session, clock, announce }: PresenceOptions): Pre
       schedule();
     },
     heardRelay(entries) {
-      for (const { id, state } of entries) {
-        if (state === undefined) {
+      for (const { id, state: text } of entries) {
+        if (text === undefined) {
           relayed.delete(id);
           show(id, null);
           continue;
         }
-        const presence = parsePresence(state);
-        const plain = parseJson(state);
+        const presence = parsePresence(text);
+        const plain = parseJson(text);
         // A stock client's whole state is its awareness.
-        const shown = presence ? presence.awareness : isRecord(plain) ? plain : null;
+        const state = presence ? presence.awareness : isRecord(plain) ? plain : null;
+        // A connection of this replica's own that the relay has not given up yet.
+        const shown = presence?.session === session ? null : state;
         relayed.set(id, { presence, awareness: shown });
         show(id, shown);
       }

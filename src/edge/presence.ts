@@ -55,17 +55,21 @@ export function createPresenceBoard(sessions: Iterable<Session>, clock: Clock): 
   }
 
   function tell(entries: readonly PresenceEntry[]): void {
-    const runs = toRuns(entries);
-    const shared = runs.map(presencePart);
+    const runs = toRuns(entries).map((run) => ({ run, shared: presencePart(run) }));
     for (const session of sessions) {
       const own = presenceOf(session)?.id;
       if (own === undefined) continue;
-      if (session.kind === "stock") tellStock(session, without(own, entries));
-      else {
-        const at = runs.findIndex((run) => run.some(({ id }) => id === own));
-        const parts = at < 0 ? shared : shared.with(at, presencePart(without(own, runs[at] ?? [])));
-        for (const frame of packFrames(entries.length > 1 || at < 0 ? parts : [])) session.socket.send(frame);
+      if (session.kind === "stock") {
+        const foreign = entries.filter(({ id }) => id !== own);
+        if (foreign.length > 0) tellStock(session, foreign);
+        continue;
       }
+      const parts = runs.flatMap(({ run, shared }) => {
+        const foreign = run.filter(({ id }) => id !== own);
+        if (foreign.length === run.length) return shared;
+        return foreign.length > 0 ? presencePart(foreign) : [];
+      });
+      for (const frame of packFrames(parts)) session.socket.send(frame);
     }
   }
 
@@ -112,7 +116,10 @@ export function createPresenceBoard(sessions: Iterable<Session>, clock: Clock): 
       saveSession(session);
       tell([{ id: presence.id, clock: presence.clock, state: undefined }]);
     },
-    everyone: (session) => presenceParts(others(session)),
+    everyone(session) {
+      const entries = others(session);
+      return entries.length === 0 ? [presencePart([])] : toRuns(entries).map(presencePart);
+    },
     show,
     renew(session) {
       if (session.shownAt === undefined || clock.now() - session.shownAt >= renewalMs) show(session);
@@ -130,18 +137,15 @@ function toEntry(session: Session): PresenceEntry | undefined {
   return presence && { id: presence.id, clock: presence.clock, state: presence.state };
 }
 
-function without(own: number, entries: readonly PresenceEntry[]): PresenceEntry[] {
-  return entries.filter(({ id }) => id !== own);
-}
-
 function toRuns(entries: readonly PresenceEntry[]): PresenceEntry[][] {
   const runs: PresenceEntry[][] = [];
-  for (let from = 0; from < entries.length; from += maxEntries) runs.push(entries.slice(from, from + maxEntries));
+  for (let from = 0; from < entries.length; from += maxEntries)
+    runs.push(entries.slice(from, from + maxEntries));
   return runs;
 }
 
-function presencePart(entries: readonly PresenceEntry[]): Uint8Array {
-  return controlPart({ type: "presences", entries: [...entries] });
+function presencePart(entries: PresenceEntry[]): Uint8Array {
+  return controlPart({ type: "presences", entries });
 }
 
 /** What a stock client is shown of a state: of a replica of ours, the application's awareness alone. */

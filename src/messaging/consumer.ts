@@ -1,7 +1,7 @@
 import { type Clock, FlockError, parseWriterId, type Undo } from "../base/index.ts";
 import type { Documents, Entry, Writer } from "../crdt/index.ts";
 import type { ConsumerRecord, LanePosition } from "../protocol/index.ts";
-import { type MessageFilter, matchesRecord } from "./filter.ts";
+import { declaredOf, type MessageFilter, matchesRecord } from "./filter.ts";
 import { type Message, type ReceivedMessage, readMessage } from "./message.ts";
 import { advance, laneStart, nextAt, samePosition, union } from "./position.ts";
 import { pick } from "./rendezvous.ts";
@@ -61,11 +61,10 @@ export function openConsumer(options: ConsumerOptions): Undo {
   function publish(): void {
     const record = writer.register();
     if (!record || signal.aborted) return;
-    const { where: _, ...declared } = filter;
     const before = record.consumers[name];
     const lanes = Object.fromEntries(positions);
     if (before && samePositions(before.lanes, lanes)) return;
-    writer.setRegister({ ...record, consumers: { ...record.consumers, [name]: { filter: declared, lanes } } });
+    writer.setRegister({ ...record, consumers: { ...record.consumers, [name]: { filter: declaredOf(filter), lanes } } });
   }
 
   function wakeAll(): void {
@@ -102,8 +101,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
 
   function wants(message: Message): boolean {
     if (!matchesRecord(filter, message, writer.id)) return false;
-    if (message.topic !== undefined && message.from === agent) return false;
-    return filter.where?.(message) ?? true;
+    return message.topic === undefined || message.from !== agent;
   }
 
   function mayHandle(lane: string): boolean {
@@ -126,8 +124,11 @@ export function openConsumer(options: ConsumerOptions): Undo {
     const attempt = (attempts.get(message.id) ?? 0) + 1;
     attempts.set(message.id, attempt);
     try {
-      const received = await resolve(message, signal);
-      await handler(received, { attempt, signal });
+      // In here, so that a condition that throws is a failed handling and not the end of the lane.
+      if (filter.where?.(message) ?? true) {
+        const received = await resolve(message, signal);
+        await handler(received, { attempt, signal });
+      }
       attempts.delete(message.id);
       return !signal.aborted;
     } catch (cause) {

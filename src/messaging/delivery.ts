@@ -1,4 +1,4 @@
-import { createEmitter, type Undo } from "../base/index.ts";
+import { createEmitter, FlockError, type Undo } from "../base/index.ts";
 import type { Documents } from "../crdt/index.ts";
 import { parseEntryId } from "../protocol/index.ts";
 import { matchesRecord } from "./filter.ts";
@@ -9,7 +9,7 @@ import { isDone } from "./position.ts";
 export interface DeliveryBoard {
   /** Whether a consumer whose filter takes the message has passed it. */
   isDelivered(message: Message): boolean;
-  /** Resolves when it has; waits for ever under partition. */
+  /** Resolves when it has; waits for ever under partition, and rejects with `crdt/closed` when the board closes. */
   delivered(message: Message): Promise<void>;
   /** Told when some cursor has moved. */
   onMoved(listener: () => void): Undo;
@@ -19,6 +19,7 @@ export interface DeliveryBoard {
 /** Opens the board over a room's registers. */
 export function openDeliveryBoard(documents: Documents): DeliveryBoard {
   const moved = createEmitter<void>();
+  const closed = createEmitter<void>();
   const stop = documents.registerChanged.on(() => moved.emit());
 
   function isDelivered(message: Message): boolean {
@@ -37,16 +38,23 @@ export function openDeliveryBoard(documents: Documents): DeliveryBoard {
   return {
     isDelivered,
     delivered(message) {
-      return new Promise((resolve) => {
+      return new Promise((resolve, reject) => {
         if (isDelivered(message)) return resolve();
         const undo = moved.on(() => {
           if (!isDelivered(message)) return;
           undo();
+          undoClosed();
           resolve();
+        });
+        const undoClosed = closed.on(() => {
+          reject(new FlockError("crdt/closed", `The room was closed before ${message.id} was delivered.`));
         });
       });
     },
     onMoved: (listener) => moved.on(listener),
-    close: stop,
+    close() {
+      stop();
+      closed.emit();
+    },
   };
 }

@@ -1,5 +1,6 @@
+import * as z from "zod/mini";
 import { FlockError } from "../base/index.ts";
-import { addresses, type ConsumerRecord } from "../protocol/index.ts";
+import { addresses, type ConsumerRecord, maxConsumerNameLength, messageBodySchema } from "../protocol/index.ts";
 import type { Message } from "./message.ts";
 
 /** Which messages a handler takes. */
@@ -20,13 +21,35 @@ export function matchesRecord(filter: ConsumerRecord["filter"], message: Message
     : filter.topic === message.topic;
 }
 
+const { type: typeSchema, topic: topicSchema } = messageBodySchema.shape;
+const declaredSchema = z.object({ type: z.optional(typeSchema), topic: topicSchema });
+
+/** The part of a filter that others are told, for senders who wait. */
+export function declaredOf({ type, topic }: MessageFilter): ConsumerRecord["filter"] {
+  return { ...(type !== undefined && { type }), ...(topic !== undefined && { topic }) };
+}
+
 /**
  * The name under which a consumer keeps its position.
  *
- * @throws `messaging/consumer-name-required`
+ * @throws `messaging/invalid-filter`, `messaging/consumer-name-required`
  */
 export function consumerName({ type, topic, where }: MessageFilter, name: string | undefined): string {
-  if (name !== undefined) return name;
+  if (!z.safeParse(declaredSchema, { type, topic }).success) {
+    throw new FlockError(
+      "messaging/invalid-filter",
+      `No message has the type ${JSON.stringify(type)} and the topic ${JSON.stringify(topic)}: correct the one that is no name.`,
+    );
+  }
+  if (name !== undefined) {
+    if (name === "" || name === "__proto__" || name.length > maxConsumerNameLength) {
+      throw new FlockError(
+        "messaging/invalid-filter",
+        `A consumer can't be named ${JSON.stringify(name.slice(0, 100))}: use 1-${maxConsumerNameLength} characters.`,
+      );
+    }
+    return name;
+  }
   if (where) {
     throw new FlockError(
       "messaging/consumer-name-required",

@@ -50,8 +50,17 @@ export {
 export { addresses, type MessageBody, messageBodySchema, messageKind, messageSchemaVersion, messageTypes } from "./message.ts";
 export { type Presence, parsePresence } from "./presence.ts";
 export { isReferenceId, type Reference, referenceSchema } from "./reference.ts";
-export { type ConsumerRecord, type LanePosition, type RegisterRecord, registerRecordSchema } from "./register.ts";
+export {
+  type ConsumerRecord,
+  type LanePosition,
+  maxCapabilities,
+  maxCapabilityLength,
+  maxConsumerNameLength,
+  type RegisterRecord,
+  registerRecordSchema,
+} from "./register.ts";
 export { documentsPath, parseRoomId, referencesPath, socketPath } from "./routes.ts";
+export { type SliceLimits, sliceUpdate } from "./slice.ts";
 export {
   type DocumentMessage,
   decodeClocks,

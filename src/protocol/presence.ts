@@ -6,7 +6,7 @@ const presenceSchema = z.object({
   /** The replica's random id: the same over the relay and between tabs. */
   session: z.string().check(z.regex(/^[A-Za-z0-9_-]{11}$/)),
   /** The writers that are open in it. */
-  writers: z.array(z.string().check(z.maxLength(200))).check(z.maxLength(64)),
+  writers: z.array(z.string().check(z.maxLength(200))).check(z.maxLength(512)),
   /** The application's state: `room.awareness`'s own. */
   awareness: z.nullable(z.record(z.string(), z.unknown())),
 });

@@ -10,6 +10,9 @@ const lanePositionSchema = z.strictObject({
 /** How far a consumer is in one lane: bytes that do not grow with the lane. */
 export type LanePosition = z.infer<typeof lanePositionSchema>;
 
+/** A name that a filter gives, of the longest topic and type, fits. */
+export const maxConsumerNameLength = 640;
+
 const consumerSchema = z.strictObject({
   /** The declarative part of its filter, for senders who wait until it has passed a message. */
   filter: z.strictObject({ type: z.optional(z.string()), topic: z.optional(z.string()) }),
@@ -20,13 +23,16 @@ const consumerSchema = z.strictObject({
 /** A consumer as its agent's register publishes it. */
 export type ConsumerRecord = z.infer<typeof consumerSchema>;
 
+export const maxCapabilities = 64;
+export const maxCapabilityLength = 64;
+
 /** The whole value of a register: one writer's latest word on itself. */
 export const registerRecordSchema = z.strictObject({
   version: z.literal(1),
-  capabilities: z.array(z.string().check(z.maxLength(64))).check(z.maxLength(64)),
+  capabilities: z.array(z.string().check(z.maxLength(maxCapabilityLength))).check(z.maxLength(maxCapabilities)),
   /** Milliseconds since the epoch when this writer first opened. */
   since: z.int().check(z.nonnegative()),
-  consumers: z.record(z.string().check(z.maxLength(128)), consumerSchema),
+  consumers: z.record(z.string().check(z.maxLength(maxConsumerNameLength)), consumerSchema),
 });
 
 /** The value of a register. */

@@ -33,7 +33,7 @@ export interface Agent extends Closable {
    * promise resolves; when it rejects, or the page goes away before, the message is delivered again.
    * `consumer` names the position that is kept; by default the filter does.
    *
-   * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `room/closed`.
+   * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `messaging/invalid-filter`, `room/closed`.
    */
   onMessage(filter: MessageFilter, handler: MessageHandler, options?: { consumer?: string }): Undo;
 }
@@ -48,13 +48,18 @@ export interface AgentOptions {
   board: DeliveryBoard;
   clock: Clock;
   onProblem(error: FlockError): void;
+  onClosed(): void;
 }
 
 /** Creates an agent over its writer and announces it in the writer's register. */
 export function createAgent(options: AgentOptions): Agent {
-  const { name, capabilities, opened, documents, refs, policy, board, clock, onProblem } = options;
+  const { name, capabilities, opened, documents, refs, policy, board, clock, onProblem, onClosed } = options;
   const { writer, resumed } = opened;
   const scope = createScope();
+  scope.add(() => {
+    documents.releaseWriter(writer.id);
+    onClosed();
+  });
   const consumers = new Set<string>();
   const outbox = createOutbox({ writer, refs, policy, delivered });
 

@@ -2,7 +2,7 @@ import type { Awareness } from "y-protocols/awareness";
 import { type Closable, createEmitter, createScope, createStore, FlockError, parseId, type Store, type Undo } from "../base/index.ts";
 import { bindState, type DocumentsStatus, openDocuments, type StateOf, type StateSchema, type Write } from "../crdt/index.ts";
 import { type ListedMessage, openDeliveryBoard, openMessageList } from "../messaging/index.ts";
-import { parseRoomId, referencesPath, socketPath } from "../protocol/index.ts";
+import { maxCapabilities, maxCapabilityLength, parseRoomId, referencesPath, socketPath } from "../protocol/index.ts";
 import { type CommunicationPolicy, createHttpStore, createPolicyManager, type LayeredStore, openLayeredStore } from "../refstore/index.ts";
 import { type Agent, createAgent } from "./agent.ts";
 import { type ResolvedPlatform, type RoomPlatform, resolvePlatform } from "./platform.ts";
@@ -33,12 +33,12 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
   readonly status: Store<RoomStatus>;
   /** Handles on the shared state, by the names of the schema. */
   readonly state: StateOf<S>;
-  /** Groups changes of the state into one write. */
+  /** Groups changes of the state into one write. @throws `room/closed` */
   transact(change: () => void): Write;
   /**
    * Opens an agent: the first of its writers on this device that no other tab has open, else a new one.
    *
-   * @throws `base/invalid-id`, `room/agent-exists`, `room/closed`, `crdt/storage-failed`
+   * @throws `base/invalid-id`, `room/invalid-options`, `room/agent-exists`, `room/closed`, `crdt/storage-failed`
    */
   agent(name: string, options?: { capabilities?: readonly string[] }): Promise<Agent>;
   /** Everyone who joined, by name. */
@@ -64,6 +64,8 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
   deleteLocal(): Promise<void>;
 }
 
+/** Stands in databases' names where a relay's address would; no address looks like it. */
+const localHost = "@local";
 /** The principal of every socket until the relay takes tokens. */
 const principal = "anon";
 
@@ -97,7 +99,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       "This platform has no WebSocket: hand one in as platform.WebSocket, for instance that of the package ws.",
     );
   }
-  const prefix = `flockstate/${relay?.host ?? "local"}/${id}/${principal}/`;
+  const prefix = `flockstate/${relay ? encodeURIComponent(relay.host) : localHost}/${id}/${principal}/`;
   const scope = createScope();
   const problems = createEmitter<FlockError>();
 
@@ -121,6 +123,10 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     throw failure;
   }
 
+  function assertOpen(): void {
+    if (scope.closed) throw new FlockError("room/closed", `The room ${id} is closed: open it again.`);
+  }
+
   async function furnish(): Promise<Room<S>> {
     const refs = await openReferences(platform, prefix, relay && `${relay.http}${referencesPath(id)}`);
     scope.add(() => refs.close());
@@ -130,6 +136,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     const host = {
       document: documents.shared.document,
       transact(change: () => void): Write {
+        assertOpen();
         documents.shared.document.transact(change);
         return documents.shared.write();
       },
@@ -144,7 +151,10 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     scope.add(() => roster.close());
     const agents = new Map<string, Promise<Agent>>();
     scope.add(async () => {
-      for (const agent of agents.values()) await (await agent).close();
+      for (const agent of agents.values()) {
+        // An agent that did not open has told its caller why.
+        await agent.then((opened) => opened.close(), () => undefined);
+      }
     });
 
     const status = createStore<RoomStatus>(documents.status.get());
@@ -179,6 +189,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
         board,
         clock,
         onProblem: (error) => problems.emit(error),
+        onClosed: () => agents.delete(name),
       });
     }
 
@@ -190,7 +201,8 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       transact: host.transact,
       async agent(name, { capabilities = [] } = {}) {
         parseId(name, "agent");
-        if (scope.closed) throw new FlockError("room/closed", `The room ${id} is closed: open it again.`);
+        assertOpen();
+        assertCapabilities(capabilities);
         if (agents.has(name)) {
           throw new FlockError("room/agent-exists", `The agent ${name} is open in this room already: use it, or close it first.`);
         }
@@ -239,6 +251,16 @@ async function openReferences(
       remote: createHttpStore({ baseUrl, ...(platform.fetch && { fetch: platform.fetch }) }),
     }),
   });
+}
+
+/** The register that announces them is read by others only within these bounds. */
+function assertCapabilities(capabilities: readonly string[]): void {
+  const fits = capabilities.every((each) => typeof each === "string" && each.length <= maxCapabilityLength);
+  if (fits && capabilities.length <= maxCapabilities) return;
+  throw new FlockError(
+    "room/invalid-options",
+    `An agent has at most ${maxCapabilities} capabilities of at most ${maxCapabilityLength} characters each.`,
+  );
 }
 
 interface RelayAddress {

@@ -113,13 +113,12 @@ describe("room sockets", () => {
     expect(Math.max(...ids)).toBeLessThan(2 ** 31);
   });
 
-  test("PRES-9: a state of the limit itself is told; more entries than a frame holds come in several", () => {
+  test("PRES-9: states of the limit itself are told, in several frames where one cannot hold them", () => {
     const room = createHarness();
     const text = JSON.stringify({ x: "x".repeat(maxPresenceBytes - 8) });
     expect(text).toHaveLength(maxPresenceBytes);
     const peers = Array.from({ length: 300 }, () => room.join());
     for (const peer of peers) peer.send(frameOf({ type: "presence", state: text }));
-    room.clock.advance(60);
     const reader = room.join();
     expect(entriesOf(reader)).toHaveLength(300);
     expect(reader.raw.length).toBeGreaterThan(1);

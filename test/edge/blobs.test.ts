@@ -2,8 +2,6 @@ import { env, SELF } from "cloudflare:test";
 import { describe, expect, test } from "vitest";
 import { sha256Hex, toUtf8 } from "../../src/base/index.ts";
 import { maxReferenceBytes, referencesPath } from "../../src/protocol/index.ts";
-import { createHttpStore } from "../../src/refstore/index.ts";
-import { referenceStoreContract } from "../../src/testing/reference-store-contract.ts";
 import { origin } from "./relay-client.ts";
 
 const room = "blobs";
@@ -20,17 +18,6 @@ async function codeOf(response: Response): Promise<unknown> {
   expect(response.headers.get("content-type")).toBe("application/problem+json");
   return ((await response.json()) as { code: unknown }).code;
 }
-
-describe("the contract of a reference store, over HTTP", () => {
-  for (const { id, title, run } of referenceStoreContract(async () =>
-    createHttpStore({
-      baseUrl: `${origin}${referencesPath("contract")}`,
-      fetch: (input, init) => SELF.fetch(input, init),
-    }),
-  )) {
-    test(`${id}: ${title} (relay)`, run);
-  }
-});
 
 describe("storing", () => {
   test("BLOB-1: new bytes are 201, the same again 200, and they read back", async () => {

@@ -1,3 +1,4 @@
+import type { WebsocketProvider } from "y-websocket";
 import { upgrade } from "./relay-client.ts";
 
 /** A socket that a test can break. */
@@ -5,6 +6,11 @@ export interface StockSocket {
   /** Ends the connection as a lost network does: no close frame, code 1006. */
   break(): void;
 }
+
+/** As the provider takes it. */
+type SocketClass = NonNullable<
+  NonNullable<ConstructorParameters<typeof WebsocketProvider>[3]>["WebSocketPolyfill"]
+>;
 
 type Handler<T> = ((event: T) => void) | null;
 
@@ -56,5 +62,5 @@ export function createStockSocket() {
     }
   }
 
-  return { Socket: Socket as unknown as typeof WebSocket, sockets };
+  return { Socket: Socket as unknown as SocketClass, sockets };
 }

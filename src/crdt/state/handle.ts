@@ -1,4 +1,4 @@
-import type * as Y from "yjs";
+import * as Y from "yjs";
 import { createEmitter, FlockError, type Store } from "../../base/index.ts";
 import { isJson, type Json } from "../../protocol/index.ts";
 import type { Write } from "../write.ts";
@@ -36,13 +36,20 @@ export function createSnapshot<T>(type: Pick<Y.AbstractType<Y.YEvent<Y.AbstractT
   return {
     get,
     subscribe: (listener) => changes.on(listener),
-    select(selector) {
+    select<Selected>(selector: (value: T) => Selected): Store<Selected> {
+      let made: { from: T; value: Selected } | undefined;
+      // One object as long as nothing changed: React's `useSyncExternalStore` would never rest otherwise.
+      const selected = (): Selected => {
+        const from = get();
+        if (!made || !Object.is(made.from, from)) made = { from, value: selector(from) };
+        return made.value;
+      };
       return {
-        get: () => selector(get()),
+        get: selected,
         subscribe(listener) {
-          let last = selector(get());
-          return changes.on((value) => {
-            const next = selector(value);
+          let last = selected();
+          return changes.on(() => {
+            const next = selected();
             if (Object.is(next, last)) return;
             last = next;
             listener(next);
@@ -64,6 +71,12 @@ export function toJson(value: unknown, what: string): Json {
     "crdt/invalid-value",
     `${what} is no plain JSON of at most 32 levels: leave out undefined, functions, dates and class instances.`,
   );
+}
+
+/** What a document holds as plain JSON, a nested Yjs type as its contents; undefined where it is none. */
+export function plainOf(raw: unknown): Json | undefined {
+  const value: unknown = raw instanceof Y.AbstractType ? raw.toJSON() : raw;
+  return isJson(value) ? value : undefined;
 }
 
 /** Freezes JSON all the way down, so that a snapshot can be handed out. */

@@ -1,7 +1,8 @@
 import type * as Y from "yjs";
+import { FlockError } from "../../base/index.ts";
 import type { Json } from "../../protocol/index.ts";
 import type { Write } from "../write.ts";
-import { createSnapshot, freeze, type Snapshot, type StateHost, toJson } from "./handle.ts";
+import { createSnapshot, freeze, plainOf, type Snapshot, type StateHost, toJson } from "./handle.ts";
 import { fitting, parseValue, type StandardSchema } from "./standard-schema.ts";
 
 /** Values in an order that all replicas agree on. */
@@ -11,7 +12,7 @@ export interface ListHandle<T> extends Snapshot<readonly T[]> {
   push(...values: T[]): Write;
   /** @throws `crdt/invalid-value` */
   insert(index: number, ...values: T[]): Write;
-  /** Deletes `length` values, one by default. */
+  /** Deletes `length` values, one by default. @throws `crdt/invalid-value` */
   delete(index: number, length?: number): Write;
 }
 
@@ -37,18 +38,32 @@ export function list<T = Json>(schema?: StandardSchema<unknown, T>): ListDefinit
         },
         insert(index, ...values) {
           const json = values.map(accept);
+          assertRange(y, name, index, 0);
           return host.transact(() => y.insert(index, json));
         },
-        delete: (index, length = 1) => host.transact(() => y.delete(index, length)),
+        delete(index, length = 1) {
+          assertRange(y, name, index, length);
+          return host.transact(() => y.delete(index, length));
+        },
       };
     },
   };
 }
 
+function assertRange(y: Y.Array<unknown>, name: string, index: number, length: number): void {
+  if (Number.isInteger(index) && Number.isInteger(length) && index >= 0 && length >= 0 && index + length <= y.length) return;
+  throw new FlockError(
+    "crdt/invalid-value",
+    `${name} has ${y.length} values: ${length} at ${index} are outside of it.`,
+    { details: { index, length } },
+  );
+}
+
 function readValues<T>(y: Y.Array<unknown>, schema: StandardSchema<unknown, T> | undefined): readonly T[] {
   const values: T[] = [];
   for (const raw of y.toArray()) {
-    const value = schema ? fitting(schema, raw) : (raw as T);
+    const plain = plainOf(raw);
+    const value = schema && plain !== undefined ? fitting(schema, plain) : (plain as T | undefined);
     if (value !== undefined) values.push(freeze(value));
   }
   return Object.freeze(values);

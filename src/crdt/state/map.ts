@@ -1,7 +1,8 @@
 import type * as Y from "yjs";
+import { FlockError } from "../../base/index.ts";
 import type { Json } from "../../protocol/index.ts";
 import type { Write } from "../write.ts";
-import { createSnapshot, freeze, type Snapshot, type StateHost, toJson } from "./handle.ts";
+import { createSnapshot, freeze, plainOf, type Snapshot, type StateHost, toJson } from "./handle.ts";
 import { fitting, parseValue, type StandardSchema } from "./standard-schema.ts";
 
 /** Values by key; of two that are set at once, one wins on every replica. */
@@ -28,6 +29,9 @@ export function map<T = Json>(schema?: StandardSchema<unknown, T>): MapDefinitio
         ...createSnapshot(y, () => readValues(y, schema)),
         y,
         set(key, value) {
+          if (typeof key !== "string" || key === "__proto__") {
+            throw new FlockError("crdt/invalid-value", `${name} takes no key ${JSON.stringify(key)}: use another string.`);
+          }
           const json = toJson(schema ? parseValue(schema, value, `${name}.${key}`) : value, `${name}.${key}`);
           return host.transact(() => y.set(key, json));
         },
@@ -40,7 +44,8 @@ export function map<T = Json>(schema?: StandardSchema<unknown, T>): MapDefinitio
 function readValues<T>(y: Y.Map<unknown>, schema: StandardSchema<unknown, T> | undefined): Readonly<Record<string, T>> {
   const values: Record<string, T> = Object.create(null);
   for (const [key, raw] of y.entries()) {
-    const value = schema ? fitting(schema, raw) : (raw as T);
+    const plain = plainOf(raw);
+    const value = schema && plain !== undefined ? fitting(schema, plain) : (plain as T | undefined);
     if (value !== undefined) values[key] = freeze(value);
   }
   return Object.freeze(values);

@@ -1,7 +1,7 @@
 import type * as Y from "yjs";
 import { FlockError } from "../../base/index.ts";
 import type { Write } from "../write.ts";
-import { createSnapshot, freeze, type Snapshot, type StateHost, toJson } from "./handle.ts";
+import { createSnapshot, freeze, plainOf, type Snapshot, type StateHost, toJson } from "./handle.ts";
 import { fitting, parseValue, type StandardSchema } from "./standard-schema.ts";
 
 /** Rows by one of their fields. A row is written whole: of two writes at once, one wins on every replica. */
@@ -34,7 +34,7 @@ export function table<Row>(
       const y = host.document.getMap<unknown>(name);
 
       function read(rowKey: string, raw: unknown): Row | undefined {
-        const row = fitting(schema, raw);
+        const row = fitting(schema, plainOf(raw));
         return row != null && row[key] === rowKey ? freeze(row) : undefined;
       }
 

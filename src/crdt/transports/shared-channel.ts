@@ -1,7 +1,7 @@
 import { Awareness } from "y-protocols/awareness";
 import { WebsocketProvider } from "y-websocket";
 import type * as Y from "yjs";
-import { type DocumentMessage, decodeDocumentMessage, emptyStateVector, emptyUpdate, encodeDocumentMessage } from "../../protocol/index.ts";
+import { type DocumentMessage, decodeDocumentMessage, emptyStateVector, emptyUpdate, encodeDocumentMessage, sliceUpdate } from "../../protocol/index.ts";
 import type { RelayLink, UploadOutcome } from "./relay-link.ts";
 
 /** One shared document's channel of the room socket, with y-websocket's own provider at its end. */
@@ -22,6 +22,14 @@ export interface SharedChannelOptions {
   link: Pick<RelayLink, "upload" | "send">;
   /** Told of each upload right when it is sent. `whole` says that it holds all that the relay lacks. */
   onUpload(outcome: Promise<UploadOutcome>, whole: boolean): void;
+}
+
+/** An update is where its worst slice is. */
+function worst(outcomes: readonly UploadOutcome[]): UploadOutcome {
+  return (
+    outcomes.find(({ kind }) => kind === "refused") ??
+    outcomes.find(({ kind }) => kind === "lost") ?? { kind: "acknowledged" }
+  );
 }
 
 /** The part of a WebSocket that the provider uses. */
@@ -59,7 +67,7 @@ export function openSharedChannel({ name, document, link, onUpload }: SharedChan
       const message = decodeDocumentMessage(payload);
       // The rows of the join bring what the relay has, so nothing is left to answer.
       if (message.type === "step1") deliver({ type: "step2", update: emptyUpdate });
-      else if (message.type === "step2" || message.type === "update") upload(message, payload);
+      else if (message.type === "step2" || message.type === "update") upload(message);
     }
 
     close(): void {
@@ -67,11 +75,14 @@ export function openSharedChannel({ name, document, link, onUpload }: SharedChan
     }
   }
 
-  function upload(message: DocumentMessage & { update: Uint8Array }, payload: Uint8Array): void {
-    const whole = message.type === "step2";
+  function upload({ type, update }: DocumentMessage & { update: Uint8Array }): void {
+    const whole = type === "step2";
     if (whole && state === "exchanging") state = "live";
     if (state !== "live") return;
-    onUpload(link.upload(name, payload), whole);
+    const slices = sliceUpdate(update).map((slice) =>
+      link.upload(name, encodeDocumentMessage({ type: "update", update: slice })),
+    );
+    onUpload(Promise.all(slices).then(worst), whole);
   }
 
   function deliver(message: DocumentMessage): void {
@@ -89,7 +100,8 @@ export function openSharedChannel({ name, document, link, onUpload }: SharedChan
   // The link watches the one real socket; a quiet document is no dead one.
   clearInterval(provider._checkInterval as ReturnType<typeof setInterval>);
   // One listener a document would pass Node's warning threshold; the room closes its providers itself.
-  if (typeof process !== "undefined") process.off?.("exit", provider._exitHandler);
+  const { process } = globalThis as { process?: { off?(event: "exit", listener: unknown): unknown } };
+  process?.off?.("exit", provider._exitHandler);
 
   return {
     origin: provider,

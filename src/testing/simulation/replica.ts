@@ -1,0 +1,70 @@
+import type { Clock } from "../../base/index.ts";
+import type { StateSchema } from "../../crdt/index.ts";
+import { openRoom, type Room, type RoomOptions, type RoomPlatform } from "../../room/index.ts";
+import type { SimulatedBrowser } from "./browser.ts";
+import type { Host } from "./host.ts";
+import type { CutOptions, Line } from "./network.ts";
+import { createSimulatedPersistence } from "./persistence.ts";
+
+/** One tab, from its opening until it is closed or crashes. */
+export interface SimulatedReplica {
+  readonly name: string;
+  /** False after `crash`. */
+  readonly alive: boolean;
+  /** The tab's own time: its timers die with it. */
+  readonly clock: Clock;
+  /** What a room takes of the machine; `open` hands it in. */
+  readonly platform: RoomPlatform;
+  /** Opens a room in this tab, at the simulated relay. Wait for it with `simulation.until`. */
+  open<S extends StateSchema = Record<never, never>>(
+    room: string,
+    options?: Omit<RoomOptions<S>, "relay">,
+  ): Promise<Room<S>>;
+  /** Breaks the connection to the relay, once. */
+  cut(options?: CutOptions): void;
+  /** Keeps the replica off the network until `heal`, over its crashes too. */
+  partition(options?: CutOptions): void;
+  heal(): void;
+  /**
+   * Kills the tab without a goodbye: its timers never go off, its sockets break, its locks are free, and of the
+   * writes that its disk had not done only a first part still happens. The browser's disk stays.
+   */
+  crash(): void;
+}
+
+export interface ReplicaOptions {
+  host: Host;
+  browser: SimulatedBrowser;
+  line: Line;
+  relayUrl: string;
+  random: NonNullable<RoomPlatform["random"]>;
+  fetch: typeof fetch;
+}
+
+/** Creates a tab in a browser. */
+export function createSimulatedReplica(options: ReplicaOptions): SimulatedReplica {
+  const { host, browser, line, relayUrl, random, fetch } = options;
+  const platform: RoomPlatform = {
+    persistence: createSimulatedPersistence(browser.disk, host),
+    openReferences: (name) => browser.openReferences(name),
+    openSocket: line.openSocket,
+    openTabChannel: browser.tabChannels.portOf(host),
+    watchConnectivity: () => () => {},
+    fetch,
+    clock: host.clock,
+    random,
+  };
+  return {
+    name: host.name,
+    get alive() {
+      return host.alive;
+    },
+    clock: host.clock,
+    platform,
+    open: (room, roomOptions) => openRoom(room, { platform, ...roomOptions, relay: relayUrl }),
+    cut: (cutOptions) => line.cut(cutOptions),
+    partition: (cutOptions) => line.partition(cutOptions),
+    heal: () => line.heal(),
+    crash: () => host.kill(),
+  };
+}
