@@ -1,5 +1,6 @@
 import * as flockstate from "flockstate";
 import type { Agent, Message, RoomPlatform } from "flockstate";
+import { type ContractResult, type ContractSuite, runContract } from "./contracts.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";
 import { startTraffic, type Traffic } from "./traffic.ts";
@@ -43,6 +44,8 @@ export interface Harness {
   startTraffic(agent: string): void;
   /** Joins the document `shared` below this address with nothing of ours; resolves when it is synced. */
   openStock(base: string): Promise<void>;
+  /** Runs the cases of a contract here; `references` is the address below which the relay keeps a room's. */
+  runContract(suite: ContractSuite, references: string): Promise<ContractResult[]>;
   /** Bytes that look random and are the same for the same seed. */
   bytes(length: number, seed: number): Uint8Array<ArrayBuffer>;
   sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
@@ -122,6 +125,7 @@ globalThis.harness = {
   async openStock(base) {
     stock = await openStockClient(base);
   },
+  runContract,
   bytes(length, seed) {
     const bytes = new Uint8Array(length);
     let state = seed >>> 0;

@@ -1,4 +1,36 @@
 /**
+ * @typedef {object} Service
+ * @property {(ready: { release: () => Promise<void>, stopped?: Promise<void> }) => void} isReady tells what to release
+ *   before exiting, and, as `stopped`, when what is served has ended by itself
+ */
+
+/**
+ * Makes Ctrl-C and termination signals end this program cleanly, from now on: while it starts, at once;
+ * once it is ready, after releasing what it serves. Further signals change nothing.
+ *
+ * @returns {Service}
+ */
+export function createService() {
+  let release = async () => {};
+  let asked = false;
+  async function exit() {
+    if (asked) return;
+    asked = true;
+    await release();
+    process.exit(0);
+  }
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, exit);
+  return {
+    isReady(ready) {
+      release = ready.release;
+      ready.stopped?.then(() => {
+        if (!asked) exitWithFailure("The relay has ended by itself; what it printed stands above.");
+      });
+    },
+  };
+}
+
+/**
  * Prints where the program can be reached, so that it stands out from the log.
  *
  * @param {string} title
@@ -7,29 +39,6 @@
 export function printBlock(title, lines) {
   const indented = lines.map((line) => `    ${line}`);
   console.log(["", `  ${title}`, "", ...indented, "", "  Press Ctrl-C to stop.", ""].join("\n"));
-}
-
-/**
- * Waits for Ctrl-C, a termination signal, or the end of what is served; then releases it and exits.
- * Further signals change nothing: releasing has a limit of its own.
- *
- * @param {{ stopped?: Promise<void>, release: () => Promise<void> }} served
- * @returns {Promise<never>}
- */
-export async function serveUntilStopped({ stopped, release }) {
-  /** @type {Promise<"asked">} */
-  const asked = new Promise((resolve) => {
-    for (const signal of /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"])) {
-      process.on(signal, () => resolve("asked"));
-    }
-  });
-  const reason = await Promise.race([asked, stopped?.then(() => "ended") ?? asked]);
-  if (reason === "ended") {
-    console.error("The relay has ended by itself; what it printed stands above.");
-    process.exit(1);
-  }
-  await release();
-  process.exit(0);
 }
 
 /**

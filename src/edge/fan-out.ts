@@ -59,8 +59,9 @@ function createSharedFrames(ledger: Ledger<Session>, rows: readonly LedgerRow<Se
       session.mark !== undefined ||
       session.resyncs.size > 0 ||
       session.refusals.length > 0;
-    if (personal)
+    if (personal) {
       return packFrames([...rowParts(ledger, session, rows, unnamed), ...ownParts(ledger, session, rows)]);
+    }
     if (rows.length === 0) return [];
     const key = unnamed.join();
     let frames = shared.get(key);

@@ -4,7 +4,9 @@ import {
   isResync,
   maxUpdateBytes,
   parseDocumentName,
+  type Refusal,
   scanUpdate,
+  sliceUpdate,
 } from "../protocol/index.ts";
 import { createDocumentLedger, type DocumentLedger, type LedgerRow } from "./document-ledger.ts";
 import { type Grant, mayWrite } from "./grant.ts";
@@ -12,6 +14,9 @@ import type { RoomStorage } from "./ports.ts";
 
 /** Documents whose clocks are kept in memory; past it all are forgotten and looked up again. */
 const maxCachedDocuments = 4_096;
+
+/** What one update of a sender that does not slice may hold: decoding it for the cut takes about 200 bytes a struct. */
+const sliceableLimits = { structs: 100_000, deleteRanges: 100_000 };
 
 /** A document that has a number in this room. */
 export interface LedgerDocument {
@@ -34,6 +39,12 @@ export interface Ledger<Author> {
   documentNumbered(id: number): LedgerDocument | undefined;
   /** Authorises and gates an update, and stages what is new in it; returns why not, if not. */
   offer(
+    document: LedgerDocument,
+    update: Uint8Array,
+    from: { author: Author; grant: Grant },
+  ): LedgerRefusal | undefined;
+  /** As `offer`, for a sender that does not slice: an update of too many structs is cut into ones that pass. */
+  offerWhole(
     document: LedgerDocument,
     update: Uint8Array,
     from: { author: Author; grant: Grant },
@@ -75,6 +86,28 @@ export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
     return document;
   }
 
+  function offer(
+    { id }: LedgerDocument,
+    update: Uint8Array,
+    { author, grant }: { author: Author; grant: Grant },
+  ): LedgerRefusal | undefined {
+    const document = get(id);
+    if (!mayWrite(grant, document.name)) {
+      const message = `The document ${document.name.name} belongs to another principal than ${grant.principal}.`;
+      return { code: "gate/not-owner", message, resync: false };
+    }
+    if (update.length > maxUpdateBytes) {
+      const message = `An update of ${update.length} bytes is past the limit of ${maxUpdateBytes}: send large content by reference.`;
+      return { code: "protocol/update-too-large", message, resync: false };
+    }
+    const verdict = scanUpdate(update, document.gate());
+    if (!verdict.ok) return toRefusal(verdict);
+    if (verdict.known) return undefined;
+    document.stage(update, verdict, author);
+    staged.add(document);
+    return undefined;
+  }
+
   return {
     documentNamed(name) {
       const known = byName.get(name.name);
@@ -86,22 +119,16 @@ export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
       return document;
     },
     documentNumbered: find,
-    offer({ id }, update, { author, grant }) {
-      const document = get(id);
-      if (!mayWrite(grant, document.name)) {
-        const message = `The document ${document.name.name} belongs to another principal than ${grant.principal}.`;
-        return { code: "gate/not-owner", message, resync: false };
+    offer,
+    offerWhole(document, update, from) {
+      const refusal = offer(document, update, from);
+      if (refusal?.code !== "gate/too-many-structs") return refusal;
+      const whole = scanUpdate(update, { ...get(document.id).gate(), limits: sliceableLimits });
+      if (!whole.ok) return toRefusal(whole);
+      for (const slice of sliceUpdate(update)) {
+        const refused = offer(document, slice, from);
+        if (refused) return refused;
       }
-      if (update.length > maxUpdateBytes) {
-        const message = `An update of ${update.length} bytes is past the limit of ${maxUpdateBytes}: send large content by reference.`;
-        return { code: "protocol/update-too-large", message, resync: false };
-      }
-      const verdict = scanUpdate(update, document.gate());
-      if (!verdict.ok)
-        return { code: verdict.code, message: verdict.message, resync: isResync(verdict.code) };
-      if (verdict.known) return undefined;
-      document.stage(update, verdict, author);
-      staged.add(document);
       return undefined;
     },
     clocks: ({ id }) => get(id).clocks(),
@@ -128,4 +155,8 @@ export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
       return rows;
     },
   };
+}
+
+function toRefusal({ code, message }: Refusal): LedgerRefusal {
+  return { code, message, resync: isResync(code) };
 }

@@ -41,7 +41,10 @@ export function receiveStock(room: RoomState, session: StockSession, bytes: Uint
     case "step2":
     case "update": {
       const document = documentOf(room, session);
-      const refusal = room.ledger.offer(document, message.update, { author: session, grant: session.grant });
+      const refusal = room.ledger.offerWhole(document, message.update, {
+        author: session,
+        grant: session.grant,
+      });
       if (refusal && !refusal.resync) throw new FlockError(refusal.code, refusal.message);
       if (refusal) session.resyncs.add(document.id);
       break;

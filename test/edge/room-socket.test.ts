@@ -111,6 +111,19 @@ describe("rows", () => {
     expect(itemsOf(reader.items, "cursor").at(-1)?.sequence).toBe(await countRows(room));
   });
 
+  test("RELAY-10: a write that SQLite refuses is not acknowledged; the object starts anew", async () => {
+    const room = freshRoom();
+    const writer = await join(room);
+    await inRoom(room, (sql) => sql.exec("DROP TABLE rows"));
+    writer.send(updateFrame(page, [first]));
+    await writer.until(() => writer.closed !== undefined);
+    expect(itemsOf(writer.items, "acknowledge")).toEqual([]);
+    const back = await join(room);
+    back.send(updateFrame(page, [first]));
+    await back.item("acknowledge");
+    expect(await countRows(room)).toBe(1);
+  });
+
   test("RELAY-12: of two contents for one clock every replica holds the same (THREATS 1)", async () => {
     const room = freshRoom();
     const [honest, forger, reader] = await Promise.all([join(room), join(room), join(room)]);

@@ -147,6 +147,16 @@ describe("y-websocket's own provider", () => {
   });
 });
 
+test("STOCK-14: what a client brings along from before is cut into updates that the gate takes", async () => {
+  const room = freshRoom();
+  const client = await join(room);
+  const doc = new Y.Doc();
+  for (let index = 0; index < 2_500; index++) doc.getMap("m").set(`k${index}`, index);
+  await connect(room, { doc });
+  await client.until(() => applied(client).getMap("m").size === 2_500);
+  expect(itemsOf(client.items, "update").length).toBeGreaterThan(2);
+});
+
 describe("awareness", () => {
   test("STOCK-5: states travel between stock and room clients, under ids of the relay", async () => {
     const room = freshRoom();

@@ -13,7 +13,7 @@ import { countAssertions, leadingValue, moduleOf } from "./transform.ts";
 const generated = "test/examples/.generated";
 const sources = readSources("src");
 
-/** The public doors first, then the inner ones, then what is given; edge runs in workerd alone. */
+/** The public doors first, then the inner ones, then what is given. */
 function readAllDoors(): Door[] {
   const publicDoors = readDoors().map(({ specifier, source }) => ({
     specifier,
@@ -25,16 +25,14 @@ function readAllDoors(): Door[] {
   const given = new Map([["given.ts", readFileSync(`${projectDir}test/examples/given.ts`, "utf8")]]);
   return [
     ...[...publicDoors, ...innerDoors]
-      .filter(({ path }) => sources.has(path) && !path.startsWith("edge/"))
+      .filter(({ path }) => sources.has(path))
       .map(({ specifier, path }) => ({ specifier, names: exportsOf(path, sources) })),
     { specifier: "../given.ts", names: exportsOf("given.ts", given) },
   ];
 }
 
 function readExamples(): Example[] {
-  const inSources = [...sources]
-    .filter(([path]) => !path.startsWith("edge/"))
-    .flatMap(([path, source]) => examplesOfSource(`src/${path}`, source));
+  const inSources = [...sources].flatMap(([path, source]) => examplesOfSource(`src/${path}`, source));
   const readme = `${projectDir}README.md`;
   return existsSync(readme)
     ? [...inSources, ...examplesOfMarkdown("README.md", readFileSync(readme, "utf8"))]

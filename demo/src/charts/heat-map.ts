@@ -37,7 +37,7 @@ export function heatMap({ columns, values }: CorrelationMatrix, label: string): 
     {
       class: "chart heat-map",
       viewBox: `0 0 ${width} ${height}`,
-      style: `max-inline-size:${width}px`,
+      style: `--natural:${width}px`,
       role: "img",
       "aria-label": label,
     },
@@ -45,6 +45,12 @@ export function heatMap({ columns, values }: CorrelationMatrix, label: string): 
     ...rowLabels,
     ...headLabels,
   );
+}
+
+/** Decides which ink can be read on the cell; the styles know the ground's colours. */
+function strengthWord(strength: number): "high" | "middle" | "low" {
+  if (strength > 0.8) return "high";
+  return strength > 0.6 ? "middle" : "low";
 }
 
 interface Square {
@@ -61,7 +67,7 @@ function square({ r, row, head, i, j }: Square): SVGGElement {
   const side = r === null ? "none" : r < 0 ? "negative" : "positive";
   return svg(
     "g",
-    { class: "heat-cell", "data-side": side, "data-strong": strength > 0.55 },
+    { class: "heat-cell", "data-side": side, "data-strength": strengthWord(strength) },
     svg("rect", {
       x: x + gap / 2,
       y: y + gap / 2,

@@ -1,6 +1,7 @@
 import { type Finding, isColumnFinding } from "../flock/finding.ts";
 import { strongestPairs } from "../stats/correlation.ts";
-import { formatCount, formatDay, formatR, formatShare, formatValue } from "./format.ts";
+import { formatCount, formatDay, formatR, formatShare } from "./format.ts";
+import { numberFormat } from "./number-format.ts";
 
 /** One line that says what a finding found. */
 export function headline(finding: Finding): string {
@@ -19,7 +20,7 @@ function columnHeadline({ numbers, dates, categories, distinct, rows, missing }:
     const count = outliers.below + outliers.above;
     const tail =
       count === 0 ? "no outliers" : `${formatCount(count)} ${count === 1 ? "outlier" : "outliers"}`;
-    return `median ${formatValue(median)}, ${tail}`;
+    return `median ${numberFormat(numbers)(median)}, ${tail}`;
   }
   if (dates) return `${formatDay(dates.first)} to ${formatDay(dates.last)}`;
   const first = categories?.top[0];

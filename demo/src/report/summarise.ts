@@ -15,6 +15,9 @@ const typeWords: readonly (readonly [ColumnType, string])[] = [
 // Below this a correlation explains less than a tenth of what varies.
 const worthSaying = 0.32;
 
+// A value is worth naming from this many times its even share.
+const muchMore = 1.5;
+
 /** Sums a data set up in a paragraph: a pure function of the findings, the same for every writer. */
 export function summarise(dataset: DatasetMetadata, findings: readonly Finding[]): string {
   const columns = findings
@@ -50,7 +53,8 @@ function gaps(columns: readonly ColumnFinding[]): string | undefined {
     .toSorted((a, b) => b.analysis.missing - a.analysis.missing)
     .slice(0, 2)
     .map(({ column, analysis }) => `${column} (${formatShare(analysis.missing / analysis.rows)})`);
-  return `${formatShare(missing / cells)} of its cells are empty, most of all in ${joinWords(worst)}.`;
+  const share = formatShare(missing / cells).replace("<", "Less than");
+  return `${share} of its cells are empty, most of all in ${joinWords(worst)}.`;
 }
 
 function span(columns: readonly ColumnFinding[]): string | undefined {
@@ -86,9 +90,9 @@ function outliers(columns: readonly ColumnFinding[]): string | undefined {
 function commonest(columns: readonly ColumnFinding[]): string | undefined {
   const candidates = columns.flatMap(({ column, analysis }) => {
     const first = analysis.type === "category" ? analysis.categories?.top[0] : undefined;
-    return first && analysis.distinct > 1
-      ? [{ column, value: first.value, share: first.count / (analysis.rows - analysis.missing) }]
-      : [];
+    if (first === undefined || analysis.distinct < 2) return [];
+    const share = first.count / (analysis.rows - analysis.missing);
+    return share * analysis.distinct > muchMore ? [{ column, value: first.value, share }] : [];
   });
   const strongest = candidates.toSorted((a, b) => b.share - a.share)[0];
   return (

@@ -17,14 +17,23 @@ export function roundStep(span: number, target: number): number {
   );
 }
 
+/** Values closer together than this, relative to their size, fall between the edges that a double can name. */
+const leastSpread = 1e-9;
+
 /** Bins sorted values at round edges; as many as the square root of their number, between 6 and `maxBins`. */
 export function binValues(sorted: readonly number[], maxBins = 28): Bins {
   const low = sorted[0] ?? 0;
   const high = sorted.at(-1) ?? 0;
-  if (low === high) return { start: low, step: 1, counts: [sorted.length] };
+  const span = high - low;
+  if (
+    span <= Math.max(Math.abs(low), Math.abs(high)) * leastSpread ||
+    span < Number.MIN_VALUE / Number.EPSILON
+  ) {
+    return { start: low, step: span || 1, counts: [sorted.length] };
+  }
   const whole = sorted.every(Number.isInteger);
   const target = Math.min(maxBins, Math.max(6, Math.ceil(Math.sqrt(sorted.length))));
-  const step = whole ? Math.max(1, roundStep(high - low, target)) : roundStep(high - low, target);
+  const step = whole ? Math.max(1, roundStep(span, target)) : roundStep(span, target);
   const first = Math.floor(low / step);
   // Whole numbers in steps of one are values of their own, so the greatest has a bin to itself.
   const last = whole && step === 1 ? high : Math.max(first, Math.ceil(high / step) - 1);

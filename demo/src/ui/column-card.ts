@@ -4,6 +4,7 @@ import { outlierStrip } from "../charts/outlier-strip.ts";
 import type { ColumnFinding } from "../flock/finding.ts";
 import { formatCount, formatDay, formatShare, formatValue } from "../report/format.ts";
 import { headline } from "../report/headline.ts";
+import { numberFormat } from "../report/number-format.ts";
 import type { ColumnType } from "../stats/column-type.ts";
 import type { DateSummary } from "../stats/dates.ts";
 import type { NumberSummary } from "../stats/numbers.ts";
@@ -62,13 +63,14 @@ function picture({ column, analysis: { type, numbers, dates, categories } }: Col
 function numberPicture(column: string, numbers: NumberSummary): Child[] {
   const { start, step, counts } = numbers.bins;
   const { below, above } = numbers.outliers;
+  const format = numberFormat(numbers);
   const domain = [start, start + step * counts.length] as const;
   return [
     histogram(numbers.bins, {
       width,
       height: histogramHeight,
-      format: formatValue,
-      label: `Distribution of ${column} from ${formatValue(numbers.min)} to ${formatValue(numbers.max)}`,
+      format,
+      label: `Distribution of ${column} from ${format(numbers.min)} to ${format(numbers.max)}`,
     }),
     outlierStrip(numbers, {
       width,
@@ -91,11 +93,12 @@ function datePicture(column: string, { bins, unit, first, last }: DateSummary): 
 /** The figures under a picture; words have none that the headline and the bars do not say. */
 function figures({ numbers, dates, distinct }: ColumnFinding["analysis"]): Child {
   if (numbers) {
+    const format = numberFormat(numbers);
     return figureList([
-      ["min", formatValue(numbers.min)],
-      ["median", formatValue(numbers.median)],
-      ["mean", formatValue(numbers.mean)],
-      ["max", formatValue(numbers.max)],
+      ["min", format(numbers.min)],
+      ["median", format(numbers.median)],
+      ["mean", format(numbers.mean)],
+      ["max", format(numbers.max)],
       ["std dev", formatValue(numbers.deviation)],
       ["distinct", formatCount(distinct)],
     ]);

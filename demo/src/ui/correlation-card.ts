@@ -32,7 +32,11 @@ export function correlationCard(matrix: CorrelationMatrix, dataset: string): HTM
     h(
       "div",
       { class: "correlation" },
-      h("div", { class: "heat-frame" }, heatMap(matrix, `Correlations of ${matrix.columns.length} columns`)),
+      h(
+        "div",
+        { class: "heat-frame", tabindex: 0, role: "group", "aria-label": "Matrix of correlations" },
+        heatMap(matrix, `Correlations of ${matrix.columns.length} columns`),
+      ),
       h(
         "div",
         { class: "pairs-side" },

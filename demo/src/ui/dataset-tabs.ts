@@ -24,6 +24,9 @@ export function createDatasetTabs(choice: DatasetChoice, intake: Intake): HTMLEl
   );
   const tabs = keyedList(list, { key: ({ id }: Dataset) => id, create: tabView });
 
+  /** The tab that has just been chosen: among many it may be out of sight. */
+  let revealed: HTMLElement | undefined;
+
   function tabView({ id, name, messageId }: Dataset): View<Dataset> {
     const element = h(
       "button",
@@ -43,6 +46,7 @@ export function createDatasetTabs(choice: DatasetChoice, intake: Intake): HTMLEl
       element,
       update(dataset) {
         const isChosen = choice.get()?.id === dataset.id;
+        if (isChosen && element.ariaSelected !== "true") revealed = element;
         setAttribute(element, "aria-selected", String(isChosen));
         setAttribute(element, "tabindex", isChosen ? 0 : -1);
       },
@@ -64,6 +68,8 @@ export function createDatasetTabs(choice: DatasetChoice, intake: Intake): HTMLEl
   watch([choice], () => {
     const datasets = choice.all();
     tabs.show(datasets);
+    revealed?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    revealed = undefined;
     setAttribute(
       addMovies,
       "hidden",

@@ -50,6 +50,6 @@ function captionOf(tasks: readonly TaskProgress[], done: number): string {
   const workers = new Set(tasks.filter(({ state }) => state === "done").map(({ agent }) => agent)).size;
   const by = workers === 0 ? "" : ` by ${workers} ${workers === 1 ? "analyst" : "analysts"}`;
   return done === tasks.length
-    ? `All ${done} findings are in${by}`
+    ? `All ${done} findings are in${by && `,${by}`}`
     : `${done} of ${tasks.length} findings${by}`;
 }

@@ -52,7 +52,7 @@ export function createReportView(room: FlockRoom, choice: DatasetChoice): Report
         `${formatCount(rows)} rows`,
         `${formatCount(columns.length)} columns`,
         formatBytes(reference.size),
-        `sha256 ${shortHash(reference.id)}…`,
+        `sha256\u00a0${shortHash(reference.id)}…`,
       ].join("  ·  "),
     );
     progress.show(report);

@@ -43,7 +43,8 @@ export function map<T = Json>(schema?: StandardSchema<unknown, T>): MapDefinitio
 
 function readValues<T>(y: Y.Map<unknown>, schema: StandardSchema<unknown, T> | undefined): Readonly<Record<string, T>> {
   const values: Record<string, T> = Object.create(null);
-  for (const [key, raw] of y.entries()) {
+  // Sorted, because the order of Yjs is that of arrival.
+  for (const [key, raw] of [...y.entries()].sort(([a], [b]) => (a < b ? -1 : 1))) {
     const plain = plainOf(raw);
     const value = schema && plain !== undefined ? fitting(schema, plain) : (plain as T | undefined);
     if (value !== undefined) values[key] = freeze(value);

@@ -85,7 +85,7 @@ const defaultFaults: TabChannelFaults = { delayMs: 20, duplicate: 0, drop: 0, re
  *
  * @throws RangeError while another simulation is open.
  * @example
- * ```ts no-run
+ * ```ts
  * const simulation = createSimulation({ seed: 7, relay: { createStorage: createInMemoryStorage, createCore: createRoomCore } });
  * const [left, right] = [simulation.replica("left"), simulation.replica("right")];
  * const [here, there] = await simulation.until(Promise.all([left.open("lab"), right.open("lab")]));

@@ -3,7 +3,7 @@ import { hashText } from "./random.ts";
 
 /** Virtual time, and everything that is still to happen in it. */
 export interface Timeline {
-  /** Milliseconds since the epoch. */
+  /** Whole milliseconds since the epoch. */
   now(): number;
   /** Runs `task` once after `delayMs`, behind what is due at the same moment already. */
   after(delayMs: number, label: string, task: () => void): Undo;
@@ -56,7 +56,7 @@ export function createTimeline(trace: (line: string) => void = () => {}): Timeli
   return {
     now: () => now,
     after(delayMs, label, task) {
-      const event: Scheduled = { at: now + Math.max(0, delayMs), label, task };
+      const event: Scheduled = { at: now + Math.max(0, Math.ceil(delayMs)), label, task };
       scheduled.splice(placeOf(event.at), 0, event);
       return () => {
         const place = scheduled.indexOf(event);

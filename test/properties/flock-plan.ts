@@ -1,0 +1,86 @@
+import * as z from "zod/mini";
+import { list, map, table, text } from "../../src/index.ts";
+import type { SimulatedRandom } from "../../src/testing/index.ts";
+
+export const state = {
+  notes: text(),
+  board: map<number>(),
+  log: list<string>(),
+  /** Nothing is ever deleted here: what was kept must be there. */
+  kept: list<string>(),
+  rows: table(z.object({ id: z.string(), value: z.number() }), { key: "id" }),
+};
+
+export type FlockState = typeof state;
+
+/** A durable consumer of an agent. */
+export interface PlannedConsumer {
+  name: string;
+  topic: string | undefined;
+}
+
+/** One replica of the flock, over all its restarts. */
+export interface PlannedMember {
+  name: string;
+  browser: string;
+  agents: readonly string[];
+}
+
+/** What may happen in a run, each as a weight. */
+export interface Weights {
+  edit: number;
+  send: number;
+  cut: number;
+  partition: number;
+  disconnect: number;
+  crash: number;
+  close: number;
+  relayCrash: number;
+  relaySleep: number;
+  relayReset: number;
+  loseBrowser: number;
+}
+
+export const usualWeights: Weights = {
+  edit: 30,
+  send: 30,
+  cut: 6,
+  partition: 4,
+  disconnect: 2,
+  crash: 5,
+  close: 2,
+  relayCrash: 2,
+  relaySleep: 2,
+  relayReset: 1,
+  loseBrowser: 0,
+};
+
+export interface FlockPlan {
+  members: readonly PlannedMember[];
+  /** By agent. */
+  consumers: ReadonlyMap<string, readonly PlannedConsumer[]>;
+  topic: string;
+}
+
+const agentNames = ["planner", "critic", "writer", "clerk"];
+
+/** Draws who is there: two to four replicas, some in one browser, some with agents of the same name. */
+export function drawPlan(random: SimulatedRandom, { ownAgents }: { ownAgents: boolean }): FlockPlan {
+  const count = random.between(2, 4);
+  const members: PlannedMember[] = [];
+  for (let index = 0; index < count; index++) {
+    const shares = index > 0 && random.chance(0.35);
+    const browser = shares ? random.pick(members).browser : `browser-${index}`;
+    const free = agentNames.filter((name) => !members.some(({ agents }) => agents.includes(name)));
+    const first = ownAgents ? (free[0] as string) : random.pick(agentNames);
+    const second = random.pick(agentNames);
+    const agents = !ownAgents && random.chance(0.3) && second !== first ? [first, second] : [first];
+    members.push({ name: `replica-${index}`, browser, agents });
+  }
+  const consumers = new Map<string, PlannedConsumer[]>();
+  for (const agent of new Set(members.flatMap(({ agents }) => agents))) {
+    consumers.set(agent, [{ name: "direct", topic: undefined }]);
+    if (random.chance(0.5)) consumers.get(agent)?.push({ name: "news", topic: "news" });
+  }
+  return { members, consumers, topic: "news" };
+}

@@ -1,0 +1,74 @@
+import { comparePages, parseEntryId } from "../../src/protocol/index.ts";
+
+/** What a run promised and what its handlers did, kept outside the simulated world. */
+export interface FlockLedger {
+  /** Something was promised to last: `message ID` or `kept VALUE`, written in this browser. */
+  promise(what: string, stage: "local" | "relayed", browser: string): void;
+  /** A browser is gone with its disk: only what the relay has must last. */
+  lost(browser: string): void;
+  promised(): string[];
+  /** A handler begins; `life` names the process. */
+  began(life: string, consumer: string, id: string): void;
+  completed(consumer: string, id: string): void;
+  isCompleted(consumer: string, id: string): boolean;
+  /** Another browser has seen the acknowledgement. */
+  acknowledged(consumer: string, id: string): void;
+  /** What went wrong so far, of what can be told at once. */
+  readonly violations: readonly string[];
+}
+
+export function createFlockLedger(): FlockLedger {
+  const local = new Map<string, string>();
+  const relayed = new Set<string>();
+  const completions = new Map<string, string[]>();
+  const acknowledgements = new Set<string>();
+  const lastBegun = new Map<string, string>();
+  const violations: string[] = [];
+
+  return {
+    promise(what, stage, browser) {
+      if (stage === "local") local.set(what, browser);
+      else relayed.add(what);
+    },
+    lost(browser) {
+      for (const [what, where] of local) if (where === browser) local.delete(what);
+    },
+    promised: () => [...new Set([...local.keys(), ...relayed])],
+    began(life, consumer, id) {
+      if (acknowledgements.has(`${consumer} ${id}`)) {
+        violations.push(`${consumer} in ${life} handles ${id} again, although others saw it acknowledged`);
+      }
+      const lane = laneOf(id);
+      const key = `${life} ${consumer} ${lane}`;
+      const last = lastBegun.get(key);
+      if (last !== undefined && compareIds(last, id) > 0) {
+        violations.push(`${consumer} in ${life} handles ${id} after ${last}`);
+      }
+      lastBegun.set(key, id);
+    },
+    completed(consumer, id) {
+      const key = `${consumer} ${laneOf(id)}`;
+      const ids = completions.get(key) ?? [];
+      completions.set(key, ids);
+      if (ids.includes(id)) return;
+      const last = ids.at(-1);
+      if (last !== undefined && compareIds(last, id) > 0) {
+        violations.push(`${consumer} completes ${id} for the first time after ${last}`);
+      }
+      ids.push(id);
+    },
+    isCompleted: (consumer, id) => completions.get(`${consumer} ${laneOf(id)}`)?.includes(id) ?? false,
+    acknowledged: (consumer, id) => void acknowledgements.add(`${consumer} ${id}`),
+    violations,
+  };
+}
+
+function laneOf(id: string): string {
+  return parseEntryId(id)?.writer ?? id;
+}
+
+function compareIds(a: string, b: string): number {
+  const [left, right] = [parseEntryId(a), parseEntryId(b)];
+  if (!left || !right) return 0;
+  return comparePages(left.page, right.page) || left.index - right.index;
+}
