@@ -66,3 +66,22 @@ test("E2E-7: a tab opened beside another shows what only that one has", async ({
     harness.room.messages.get().every(({ stage }) => stage === "delivered"),
   );
 });
+
+test("E2E-8: what a tab wrote while it alone was cut off goes out through the tab beside it", async ({
+  join,
+  newBrowser,
+}) => {
+  const browser = await newBrowser();
+  const outside = await join({ agents: ["critic"] });
+  const first = await join({ browser, agents: ["planner"] });
+  const second = await join({ browser });
+  await Promise.all([first, second, outside].map((client) => client.synced()));
+  await first.page.evaluate(() => harness.room.disconnect());
+  const messages = await first.send("planner", "critic", ["apart"]);
+  await first.page.evaluate(() => harness.room.state.notes.insert(0, "apart").settled("local"));
+  await expectConverged([first, second], messages);
+  await first.page.evaluate(() => harness.room.close());
+  await first.page.close();
+  await expectConverged([second, outside], messages);
+  await expectHandledOnce([outside], messages);
+});

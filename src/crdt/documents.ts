@@ -127,7 +127,6 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
   const shared = new Map<string, SharedDocument>();
   /** Messages for documents that are being opened. */
   const opening = new Map<string, { waiting: Uint8Array[]; done: Promise<void> }>();
-  let resumed = true;
   let rejoined = false;
   let catchUp: () => void = () => {};
   const caughtUp = new Promise<void>((resolve) => {
@@ -175,9 +174,8 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
       random,
       events: {
         cursor: () => cursor,
-        welcomed(epoch, held) {
-          resumed = held;
-          if (!held) cursor = { epoch, sequence: 0 };
+        welcomed(epoch, resumed) {
+          if (!resumed) cursor = { epoch, sequence: 0 };
         },
         message: receiveFromRelay,
         advanced(reached) {
@@ -185,8 +183,8 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
           saver.note(reached);
         },
         joined() {
-          for (const each of shared.values()) each.joined(resumed);
-          pool.joined(resumed);
+          for (const each of shared.values()) each.joined(cursor.epoch);
+          pool.joined(cursor.epoch);
           online.set(true);
           catchUp();
         },
@@ -239,7 +237,7 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
     const done = openShared(name).then((document) => {
       opening.delete(name);
       for (const message of waiting) settle(parseDocumentName(name), document.receiveFromRelay(message));
-      if (online.get()) document.joined(resumed);
+      if (online.get()) document.joined(cursor.epoch);
     });
     opening.set(name, { waiting, done: done.catch(report) });
   }

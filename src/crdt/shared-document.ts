@@ -24,8 +24,8 @@ export interface SharedDocument {
   receiveFromRelay(payload: Uint8Array): Received;
   /** Takes an update that came from another tab. */
   receiveFromTab(update: Uint8Array): Received;
-  /** The link has joined; without `resumed` the relay may have lost what it had. */
-  joined(resumed: boolean): void;
+  /** The link has joined; a relay with another epoch than the last has lost what it had. */
+  joined(epoch: string): void;
   dropped(): void;
   /** Resolves once everything here is in this device's database. */
   confirm(): Promise<void>;
@@ -161,8 +161,9 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
       return receive(message.update, () => channel?.receive({ type: "update", update: message.update }));
     },
     receiveFromTab: (update) => receive(update, () => Y.applyUpdate(document, update, fromTab)),
-    joined(resumed) {
-      if (!resumed) revision++;
+    joined(epoch) {
+      if (epoch !== relayedEpoch) revision++;
+      relayedEpoch = epoch;
       if (!refused) channel?.joined(relayed.value >= revision);
     },
     dropped: () => channel?.dropped(),

@@ -22,7 +22,7 @@ export interface WriterPool {
   documents(): Iterable<[name: string, document: Y.Doc]>;
   stateVectors(): [name: string, stateVector: Uint8Array][];
   /** The link is up: uploads go on, those of closed writers included. */
-  joined(resumed: boolean): void;
+  joined(epoch: string): void;
   /** How far an entry of a writer that is open here has come; undefined for any other. */
   stageOf(address: EntryAddress): "pending" | "local" | "relayed" | undefined;
   resync(writer: string, name: string, stateVector: Uint8Array): void;
@@ -64,8 +64,8 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   const { principal, prefix, persistence, records, random, link } = options;
   const pooled = new Map<string, Pooled>();
   let closed = false;
-  /** Whether the relay of the present connection still has what it acknowledged. */
-  let resumed = true;
+  /** The epoch of the relay's storage; empty before the first join. */
+  let relayEpoch = "";
   /** One at a time, so that two agents never reach for one writer. */
   let turn: Promise<unknown> = Promise.resolve();
 
@@ -100,7 +100,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     writer.registerChanged.on(() => options.onRegisterChanged(id));
     made = { writer, open, adopted: !open, release };
     pooled.set(id, made);
-    if (link?.status.get() === "online") writer.joined(resumed);
+    if (link?.status.get() === "online") writer.joined(relayEpoch);
     return made;
   }
 
@@ -186,9 +186,9 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     stateVectors() {
       return [...this.documents()].map(([name, document]) => [name, Y.encodeStateVector(document)]);
     },
-    joined(held) {
-      resumed = held;
-      for (const { writer } of pooled.values()) writer.joined(held);
+    joined(epoch) {
+      relayEpoch = epoch;
+      for (const { writer } of pooled.values()) writer.joined(epoch);
       void inTurn(adopt).catch(reportFailure);
     },
     resync: (id, name, stateVector) => pooled.get(id)?.writer.resync(name, stateVector),

@@ -64,7 +64,7 @@ export interface Writer {
   readonly registerChanged: Emitter<void>;
   /** Names and documents of everything that is stored. */
   documents(): Iterable<[name: string, document: Y.Doc]>;
-  joined(resumed: boolean): void;
+  joined(epoch: string): void;
   /** The relay's clocks of one of the writer's documents. */
   resync(name: string, stateVector: Uint8Array): void;
   /** Resolves when everything appended so far is stored. */
@@ -392,7 +392,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       yield [registerName(id), register.document];
       for (const { name, page } of pages) yield [name, page.document];
     },
-    joined(resumed) {
+    joined(epoch) {
+      const resumed = epoch === acknowledged.epoch;
+      acknowledged = { epoch, clocks: new Map() };
       for (const { outbound } of pages) outbound?.joined(resumed);
       registerOutbound?.joined(resumed);
     },
