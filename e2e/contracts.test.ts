@@ -12,7 +12,7 @@ const suites: readonly ContractSuite[] = [
 const leastCases = 20;
 
 for (const suite of suites) {
-  test(`E2E-15: ${suite} hold to their contract in a page`, async ({ newPage, relay, room }) => {
+  test(`E2E-16: ${suite} hold to their contract in a page`, async ({ newPage, relay, room }) => {
     const page = await newPage();
     const results = await page.evaluate(
       (given) => harness.runContract(given.suite, given.references),
@@ -23,7 +23,7 @@ for (const suite of suites) {
   });
 }
 
-test("E2E-15 negative control: a store that breaks the contract in a page is found out", async ({ newPage }) => {
+test("E2E-16 negative control: a store that breaks the contract in a page is found out", async ({ newPage }) => {
   const page = await newPage();
   const results = await page.evaluate(() => harness.runContract("a store that never deletes", ""));
   const broken = results.filter(({ failure }) => failure !== undefined);

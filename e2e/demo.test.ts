@@ -56,7 +56,7 @@ async function workers(page: Page): Promise<number> {
   return new Set(names).size;
 }
 
-test("E2E-12: a flock in two browsers analyses the movies to one report", async ({ visit }) => {
+test("E2E-13: a flock in two browsers analyses the movies to one report", async ({ visit }) => {
   const pages = [await visit(0), await visit(0)] as const;
   for (const page of pages) await expectAgents(page, 6);
   await pages[0].getByTestId("analyse-movies").click();
@@ -69,7 +69,7 @@ test("E2E-12: a flock in two browsers analyses the movies to one report", async 
   }
 });
 
-test("E2E-13: one browser is cut off in mid-work, both go on, and both show the same report after", async ({
+test("E2E-14: one browser is cut off in mid-work, both go on, and both show the same report after", async ({
   visit,
 }) => {
   const [here, there] = [await visit(150), await visit(150)] as const;
@@ -92,7 +92,7 @@ test("E2E-13: one browser is cut off in mid-work, both go on, and both show the 
   expect(notes).toContain("Written without it. ");
 });
 
-test("E2E-14: a file of a person's own is analysed, and by the other browser too", async ({ visit }) => {
+test("E2E-15: a file of a person's own is analysed, and by the other browser too", async ({ visit }) => {
   const pages = [await visit(0), await visit(0)] as const;
   for (const page of pages) await expectAgents(page, 6);
   const lines = Array.from({ length: 2_000 }, (_, index) => `${index},${(index % 7) * 10},${index % 3 ? "reed" : "moor"}`);

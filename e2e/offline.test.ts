@@ -5,28 +5,6 @@ import { test } from "./support/fixtures.ts";
 
 const largeBytes = 50_000;
 
-/** Sends bytes, which travel by reference; gives the message's id and their hash. */
-async function sendBytes({ page }: Client, from: string, to: string, seed: number) {
-  return page.evaluate(
-    async (given) => {
-      const content = harness.bytes(given.length, given.seed);
-      const sent = await harness.agents[given.from]?.send({ to: given.to, type: "RESOURCE", content });
-      await sent?.settled("local");
-      return { id: sent?.id ?? "", hash: await harness.sha256(content) };
-    },
-    { from, to, seed, length: largeBytes },
-  );
-}
-
-/** The hash of the bytes of a message's reference, as this page has them. */
-async function hashOf({ page }: Client, id: string): Promise<string> {
-  return page.evaluate(async (wanted) => {
-    const message = harness.room.messages.get().find((each) => each.id === wanted);
-    if (!message?.reference) throw new Error(`No message by reference ${wanted}.`);
-    return harness.sha256((await harness.room.refs.get(message.reference)) as Uint8Array<ArrayBuffer>);
-  }, id);
-}
-
 async function write({ page }: Client, note: string): Promise<void> {
   await page.evaluate(async (text) => {
     const { notes, log } = harness.room.state;
@@ -45,7 +23,7 @@ test("E2E-3: with the relay gone, a reload restores everything, what others wrot
     ...(await left.send("planner", "critic", ["one", "two", { three: 3 }])),
     ...(await right.send("critic", "planner", ["four", "five"])),
   ];
-  const bytes = await sendBytes(right, "critic", "planner", 7);
+  const bytes = await right.sendBytes("critic", "planner", { length: largeBytes, seed: 7 });
   messages.push(bytes.id);
   await write(left, "left");
   await write(right, "right");
@@ -61,7 +39,7 @@ test("E2E-3: with the relay gone, a reload restores everything, what others wrot
   await left.reload();
   expect(await left.report()).toEqual(before);
   expectOnce(await left.messageIds(), messages, "the log after the reload");
-  expect(await hashOf(left, bytes.id)).toBe(bytes.hash);
+  expect(await left.hashOf(bytes.id)).toBe(bytes.hash);
   expect(await left.network()).not.toBe("online");
   expect(await left.page.evaluate(() => harness.room.status.get().storage)).toBe("ready");
 });
@@ -81,7 +59,7 @@ for (const agents of [["planner"], []]) {
 
     await ownRelay.crash();
     const unsent = await first.send("planner", "critic", ["one", "two", "three"]);
-    const bytes = await sendBytes(first, "planner", "critic", 11);
+    const bytes = await first.sendBytes("planner", "critic", { length: largeBytes, seed: 11 });
     await write(first, "while the relay was gone");
     const report = await first.report();
     await first.page.close();
@@ -93,7 +71,7 @@ for (const agents of [["planner"], []]) {
     await expectConverged([second, right], messages);
     expect(await right.report()).toEqual(report);
     await expect.poll(() => right.handledIds()).toEqual(messages);
-    expect(await hashOf(right, bytes.id)).toBe(bytes.hash);
+    expect(await right.hashOf(bytes.id)).toBe(bytes.hash);
     await second.synced();
   });
 }

@@ -15,7 +15,7 @@ async function openWorker({ page }: Client, stuckAt: string | undefined): Promis
           harness.room.state.board.set("stuck", id);
           await new Promise(() => {});
         }
-        (harness.handled as unknown[]).push({ id, agent: "worker", type, content });
+        harness.handled.push({ id, agent: "worker", type, content });
       });
     },
     { stuckAt, type },

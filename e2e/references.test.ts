@@ -3,14 +3,14 @@ import { test } from "./support/fixtures.ts";
 
 const largeBytes = 5 * 1024 * 1024;
 
-test("E2E-8: a large file goes by reference, and arrives only as it was sent", async ({ join, relay, room }) => {
+test("E2E-10: a large file goes by reference, and arrives only as it was sent", async ({ join, relay, room }) => {
   const sender = await join({ agents: ["planner"] });
   const receiver = await join();
   await receiver.page.evaluate(async () => {
     const critic = await harness.room.agent("critic");
     critic.onMessage({}, async ({ id, type, content }) => {
       const hash = await harness.sha256(content as Uint8Array<ArrayBuffer>);
-      (harness.handled as unknown[]).push({ id, agent: "critic", type, content: hash });
+      harness.handled.push({ id, agent: "critic", type, content: hash });
     });
   });
   let spoiled = 0;
@@ -23,16 +23,7 @@ test("E2E-8: a large file goes by reference, and arrives only as it was sent", a
     return route.fulfill({ response, body });
   });
 
-  const sent = await sender.page.evaluate(async (length) => {
-    const content = harness.bytes(length, 3);
-    const { id, settled } = (await harness.agents["planner"]?.send({
-      to: "critic",
-      type: "RESOURCE",
-      content,
-    })) as Awaited<ReturnType<(typeof harness.agents)[string]["send"]>>;
-    await settled("relayed");
-    return { id, hash: await harness.sha256(content) };
-  }, largeBytes);
+  const sent = await sender.sendBytes("planner", "critic", { length: largeBytes, seed: 3 });
   await sender.synced();
 
   // A copy with one wrong bit is refused: nobody gets it, it is told, and the message waits.

@@ -1,7 +1,7 @@
 import { expect } from "@playwright/test";
 import { test } from "./support/fixtures.ts";
 
-test("E2E-10: a stock y-websocket client in a page shares the document with a room", async ({
+test("E2E-11: a stock y-websocket client in a page shares the document with a room", async ({
   join,
   newPage,
   relay,

@@ -38,7 +38,7 @@ const refusals: Record<string, () => void> = {
 };
 
 for (const [title, refuse] of Object.entries(refusals)) {
-  test(`E2E-11: where ${title}, the room works in memory and says so`, async ({ join, newBrowser }) => {
+  test(`E2E-12: where ${title}, the room works in memory and says so`, async ({ join, newBrowser }) => {
     const browser = await newBrowser();
     await browser.addInitScript(refuse);
     const without = await join({ browser, agents: ["planner"] });

@@ -67,21 +67,26 @@ test("E2E-7: a tab opened beside another shows what only that one has", async ({
   );
 });
 
-test("E2E-8: what a tab wrote while it alone was cut off goes out through the tab beside it", async ({
-  join,
-  newBrowser,
-}) => {
-  const browser = await newBrowser();
-  const outside = await join({ agents: ["critic"] });
-  const first = await join({ browser, agents: ["planner"] });
-  const second = await join({ browser });
-  await Promise.all([first, second, outside].map((client) => client.synced()));
-  await first.page.evaluate(() => harness.room.disconnect());
-  const messages = await first.send("planner", "critic", ["apart"]);
-  await first.page.evaluate(() => harness.room.state.notes.insert(0, "apart").settled("local"));
-  await expectConverged([first, second], messages);
-  await first.page.evaluate(() => harness.room.close());
-  await first.page.close();
-  await expectConverged([second, outside], messages);
-  await expectHandledOnce([outside], messages);
-});
+for (const ending of ["closed its room", "vanished"]) {
+  test(`E2E-8: what a tab wrote while it alone was cut off goes out through the tab beside it, once it ${ending}`, async ({
+    join,
+    newBrowser,
+  }) => {
+    const browser = await newBrowser();
+    await browser.clock.install();
+    const outside = await join({ agents: ["critic"] });
+    const first = await join({ browser, agents: ["planner"] });
+    const second = await join({ browser });
+    await Promise.all([first, second, outside].map((client) => client.synced()));
+    await first.page.evaluate(() => harness.room.disconnect());
+    const messages = await first.send("planner", "critic", ["apart"]);
+    await first.page.evaluate(() => harness.room.state.notes.insert(0, "apart").settled("local"));
+    await expectConverged([first, second], messages);
+    if (ending === "closed its room") await first.page.evaluate(() => harness.room.close());
+    await first.page.close();
+    // One that says no goodbye is gone after 16 s of silence.
+    if (ending === "vanished") { console.log(await second.page.evaluate(() => Date.now())); await browser.clock.fastForward(17_000); for (let i = 0; i < 12; i++) { console.log(await second.page.evaluate(() => [Date.now(), JSON.stringify(harness.room.status.get()), JSON.stringify(harness.problems), harness.room.agents.get().map((a) => a.name + a.online)])); await new Promise((r) => setTimeout(r, 2000)); } }
+    await expectConverged([second, outside], messages);
+    await expectHandledOnce([outside], messages);
+  });
+}

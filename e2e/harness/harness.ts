@@ -29,9 +29,10 @@ export interface Harness {
   readonly traffic: Traffic;
   /** The client of `openStock`. */
   readonly stock: StockClient;
-  readonly agents: Readonly<Record<string, Agent>>;
-  /** Messages that the agents' handlers have finished in this page, in order. */
-  readonly handled: readonly Handled[];
+  /** One of the agents that `open` opened. */
+  agentNamed(name: string): Agent;
+  /** Messages that handlers have finished in this page, in order; handlers of a test add to it themselves. */
+  readonly handled: Handled[];
   /** Codes of the problems that the room told of. */
   readonly problems: readonly string[];
   /** Opens the room, and agents that take every message sent to them. */
@@ -104,7 +105,7 @@ globalThis.harness = {
   get stock() {
     return made(stock);
   },
-  agents,
+  agentNamed: (name) => made(agents[name]),
   handled,
   problems,
   open,

@@ -2,6 +2,12 @@ import type { Page } from "@playwright/test";
 import type { Handled, OpenOptions } from "../harness/harness.ts";
 import type { Report } from "../harness/state.ts";
 
+/** Bytes to send; the same seed makes the same bytes. */
+export interface BytesOptions {
+  readonly length: number;
+  readonly seed: number;
+}
+
 /** One page with the room open in it. */
 export interface Client {
   readonly page: Page;
@@ -14,6 +20,10 @@ export interface Client {
   handled(): Promise<Handled[]>;
   /** Sends messages one after the other, each settled `local`; gives their ids. */
   send(from: string, to: string, contents: readonly unknown[]): Promise<string[]>;
+  /** Sends bytes, which travel by reference; gives the message's id and the bytes' SHA-256. */
+  sendBytes(from: string, to: string, bytes: BytesOptions): Promise<{ id: string; hash: string }>;
+  /** The SHA-256 of the bytes that this page has for a message's reference. */
+  hashOf(id: string): Promise<string>;
   network(): Promise<string>;
   pending(): Promise<number>;
   problems(): Promise<string[]>;
@@ -42,9 +52,9 @@ export async function openClient(page: Page, options: OpenOptions): Promise<Clie
         async (given) => {
           const ids: string[] = [];
           for (const content of given.contents) {
-            const agent = harness.agents[given.from];
-            if (!agent) throw new Error(`This page has no agent ${given.from}.`);
-            const sent = await agent.send({ to: given.to, type: "TASK_REQUEST", content: content as string });
+            const sent = await harness
+              .agentNamed(given.from)
+              .send({ to: given.to, type: "TASK_REQUEST", content: content as string });
             await sent.settled("local");
             ids.push(sent.id);
           }
@@ -52,6 +62,22 @@ export async function openClient(page: Page, options: OpenOptions): Promise<Clie
         },
         { from, to, contents },
       ),
+    sendBytes: (from, to, { length, seed }) =>
+      page.evaluate(
+        async (given) => {
+          const content = harness.bytes(given.length, given.seed);
+          const sent = await harness.agentNamed(given.from).send({ to: given.to, type: "RESOURCE", content });
+          await sent.settled("local");
+          return { id: sent.id, hash: await harness.sha256(content) };
+        },
+        { from, to, length, seed },
+      ),
+    hashOf: (id) =>
+      page.evaluate(async (wanted) => {
+        const message = harness.room.messages.get().find((each) => each.id === wanted);
+        if (!message?.reference) throw new Error(`No message by reference ${wanted}.`);
+        return harness.sha256((await harness.room.refs.get(message.reference)) as Uint8Array<ArrayBuffer>);
+      }, id),
     network: () => page.evaluate(() => harness.room.status.get().network),
     pending: () => page.evaluate(() => harness.room.status.get().pending),
     problems: () => page.evaluate(() => [...harness.problems]),

@@ -113,6 +113,8 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
   const hybrid: HybridClock = createHybridClock(clock);
   const records = await persistence.open(`${prefix}records`);
   scope.add(() => records.close());
+  // Before the rows that it covers, because another tab may store more of both meanwhile.
+  let cursor = parseCursor(await records.get(cursorKey));
   const received = await loadReceived(records, { log, hybrid, random });
   const registerChanged = received.registerChanged;
   // What closed tabs of this device wrote is in their writers' databases, and no relay sends it here again.
@@ -127,12 +129,12 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
   const shared = new Map<string, SharedDocument>();
   /** Messages for documents that are being opened. */
   const opening = new Map<string, { waiting: Uint8Array[]; done: Promise<void> }>();
-  let rejoined = false;
+  /** Whether a gap was met since the last whole join, and whether that join failed to fill one. */
+  let gap: "none" | "asked" | "unfilled" = "none";
   let catchUp: () => void = () => {};
   const caughtUp = new Promise<void>((resolve) => {
     catchUp = resolve;
   });
-  let cursor = parseCursor(await records.get(cursorKey));
 
   const saver = createSaver({
     records,
@@ -183,6 +185,7 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
           saver.note(reached);
         },
         joined() {
+          if (gap === "asked") gap = "none";
           for (const each of shared.values()) each.joined(cursor.epoch);
           pool.joined(cursor.epoch);
           online.set(true);
@@ -213,13 +216,14 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
     }
   }
 
-  /** What the guard did not let through is told, never asked for again; a gap is asked for once a connection. */
+  /** What the guard did not let through is told, never asked for again; a gap is asked for again only once it was filled. */
   function settle(name: DocumentName, { result, ...refusal }: Received): void {
-    if (result === "gap" && !rejoined) {
-      rejoined = true;
+    if (result === "gap" && gap === "none") {
+      gap = "asked";
       cursor = { epoch: "", sequence: 0 };
       link?.rejoin();
     } else if (result === "gap" || result === "refused") {
+      if (result === "gap") gap = "unfilled";
       const { code = "gate/gap", message = "it rests on something that the relay does not have" } = refusal as Partial<
         Extract<Received, { result: "refused" }>
       >;
@@ -330,7 +334,10 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
         },
         received: receiveFromTab,
         presence: (other) => presence.heardTab(other),
-        left: (other) => presence.lostTab(other),
+        left(other) {
+          presence.lostTab(other);
+          pool.tabLeft();
+        },
         own: () => presence.own(),
         answered: catchUp,
       },
@@ -371,8 +378,9 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
   /** Nothing comes in any more, then everything is stored, then the databases are let go. */
   async function closeInOrder(): Promise<void> {
     link?.disconnect();
-    tabs?.close();
     await pool.close();
+    // The goodbye comes once the locks are free: a tab that hears it reaches for them, to send what is left.
+    tabs?.close();
     await saver.flush();
     await scope.close();
   }
@@ -405,7 +413,7 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
     online,
     problems,
     connect() {
-      rejoined = false;
+      gap = "none";
       link?.connect();
     },
     disconnect: () => link?.disconnect(),

@@ -68,7 +68,7 @@ export function createSaver({ records, takeUnsaved, confirmShared, onStored, onF
       start();
     },
     async flush() {
-      if (left.put?.length || left.remove?.length) noted = true;
+      if (left.put?.length || left.remove?.length || cursor) noted = true;
       if (noted) start();
       await running;
     },

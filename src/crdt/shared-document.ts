@@ -1,9 +1,10 @@
 import * as Y from "yjs";
+import * as z from "zod/mini";
 import { type Clock, createEmitter, type Emitter, type ErrorCode, FlockError, type RandomBytes, sha256Hex, type Undo } from "../base/index.ts";
 import { decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
 import { guardUpdate, type Received } from "./guard.ts";
 import { isGap } from "./outbound.ts";
-import type { KeyValueStore, Persistence } from "./persistence/port.ts";
+import type { KeyValueStore, Persistence, StoredValue } from "./persistence/port.ts";
 import { randomClient } from "./random-client.ts";
 import type { RelayLink, UploadOutcome } from "./transports/relay-link.ts";
 import { openSharedChannel } from "./transports/shared-channel.ts";
@@ -70,8 +71,11 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   }
 
   // Deletions are not in state vectors, so what the relay has is remembered as a digest of the whole snapshot.
-  const digestKey = `relayed/${name}`;
-  let revision = (await digest()) === ((await records.get(digestKey)) ?? (await emptyDigest())) ? 0 : 1;
+  const relayedKey = `relayed/${name}`;
+  const remembered = parseRelayed(await records.get(relayedKey));
+  /** The relay's storage that has what was acknowledged. */
+  let relayEpoch = remembered.epoch;
+  let revision = (await digest()) === (remembered.digest ?? (await emptyDigest())) ? 0 : 1;
   const relayed = createWatermark(0);
   let uploads = 0;
   /** The newest upload that met a gap, and the newest acknowledged one that held all that the relay lacked. */
@@ -132,7 +136,7 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   async function rememberRelayed(): Promise<void> {
     cancelDigest();
     if (relayed.value < revision || refused) return;
-    await records.write({ put: [[digestKey, await digest()]] });
+    await records.write({ put: [[relayedKey, { epoch: relayEpoch, digest: await digest() }]] });
   }
 
   function receive(update: Uint8Array, apply: () => void): Received {
@@ -162,8 +166,9 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
     },
     receiveFromTab: (update) => receive(update, () => Y.applyUpdate(document, update, fromTab)),
     joined(epoch) {
-      if (epoch !== relayedEpoch) revision++;
-      relayedEpoch = epoch;
+      // Before the first join all that is here came from this device, and is counted, or from this very relay.
+      if (relayEpoch !== "" && epoch !== relayEpoch) revision++;
+      relayEpoch = epoch;
       if (!refused) channel?.joined(relayed.value >= revision);
     },
     dropped: () => channel?.dropped(),
@@ -177,6 +182,13 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
       document.destroy();
     },
   };
+}
+
+const relayedSchema = z.object({ epoch: z.string(), digest: z.optional(z.string()) });
+
+function parseRelayed(value: StoredValue | undefined): z.infer<typeof relayedSchema> {
+  const parsed = z.safeParse(relayedSchema, value);
+  return parsed.success ? parsed.data : { epoch: "" };
 }
 
 async function emptyDigest(): Promise<string> {

@@ -23,6 +23,8 @@ export interface WriterPool {
   stateVectors(): [name: string, stateVector: Uint8Array][];
   /** The link is up: uploads go on, those of closed writers included. */
   joined(epoch: string): void;
+  /** Another tab is gone, and what it left unsent is this one's to send. */
+  tabLeft(): void;
   /** How far an entry of a writer that is open here has come; undefined for any other. */
   stageOf(address: EntryAddress): "pending" | "local" | "relayed" | undefined;
   resync(writer: string, name: string, stateVector: Uint8Array): void;
@@ -190,6 +192,9 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       relayEpoch = epoch;
       for (const { writer } of pooled.values()) writer.joined(epoch);
       void inTurn(adopt).catch(reportFailure);
+    },
+    tabLeft() {
+      if (link?.status.get() === "online") void inTurn(adopt).catch(reportFailure);
     },
     resync: (id, name, stateVector) => pooled.get(id)?.writer.resync(name, stateVector),
     stageOf: ({ writer, page, index }) => pooled.get(writer)?.writer.stageOf(page, index),

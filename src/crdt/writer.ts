@@ -1,4 +1,5 @@
 import * as Y from "yjs";
+import * as z from "zod/mini";
 import {
   type Clock,
   createEmitter,
@@ -38,6 +39,8 @@ import { createWrite, type Write } from "./write.ts";
 
 /** An entry that was appended here. */
 export interface Appended extends Write {
+  /** Resolves when the entry is in the log, for every view and consumer here. */
+  shown(): Promise<void>;
   readonly id: string;
 }
 
@@ -123,11 +126,14 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   const { id, records, log, hybrid, clock, random, link, onPending, onProblem } = options;
   const stored = createEmitter<{ name: string; update: Uint8Array }>();
   const registerChanged = createEmitter<void>();
+  const shown = createWatermark(0);
   const local = createWatermark(0);
   const relayed = createWatermark(0);
   const pages: OwnPage[] = [];
   const register = createRegister({ client: randomClient(random) });
   const known = parseAcknowledged(await records.get(acknowledgedKey));
+  /** The relay's storage that has what was acknowledged. */
+  let relayEpoch = known.epoch;
 
   let queue: Queued[] = [];
   let queuedEntries = 0;
@@ -176,7 +182,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   function ownPage(name: PageName, writable: boolean): OwnPage {
     const page = createPage(name, { writable });
     const documentName = laneName(id, name);
-    const acknowledged = new Map([[name.client, known.get(documentName) ?? 0]]);
+    const acknowledged = new Map([[name.client, known.clocks.get(documentName) ?? 0]]);
     const own: OwnPage = { page, name: documentName, outbound: undefined, ends: [], loaded: 0, kept: 0 };
     own.outbound = outboundOf(documentName, page.document, acknowledged, () => storing !== own);
     return own;
@@ -232,7 +238,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       pages.map(({ name, page, outbound }) => [name, outbound?.acknowledged(page.name.client) ?? 0]),
     );
     try {
-      await records.write({ put: [[acknowledgedKey, clocks]] });
+      await records.write({ put: [[acknowledgedKey, { epoch: relayEpoch, clocks }]] });
     } catch {
       // Known again after the next join, at the price of one repeated upload.
     }
@@ -291,6 +297,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     own.ends.push(first + taken.length);
     storing = own;
     log.take(id, own.page);
+    shown.advance(appended - queue.length);
     const key = `${pagePrefix}${formatPageName(own.page.name)}/${String(clockBefore).padStart(6, "0")}`;
     unstored.push({ put: [key, update], own, pageLength: own.page.length, appended: appended - queue.length });
     await storePages();
@@ -363,6 +370,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       onPending();
       return {
         id: entryId({ writer: id, page: page.page.name, index }),
+        shown: () => shown.reached(target),
         ...createWrite({ local: () => local.reached(target), relayed: () => relayed.reached(target) }),
       };
     },
@@ -393,8 +401,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       for (const { name, page } of pages) yield [name, page.document];
     },
     joined(epoch) {
-      const resumed = epoch === acknowledged.epoch;
-      acknowledged = { epoch, clocks: new Map() };
+      const resumed = epoch === relayEpoch;
+      relayEpoch = epoch;
       for (const { outbound } of pages) outbound?.joined(resumed);
       registerOutbound?.joined(resumed);
     },
@@ -458,10 +466,12 @@ function endsOf(page: Page): number[] {
   return ends;
 }
 
-function parseAcknowledged(value: StoredValue | undefined): Map<string, number> {
-  const clocks = new Map<string, number>();
-  if (typeof value !== "object" || value === null || Array.isArray(value) || value instanceof Uint8Array) return clocks;
-  for (const [name, clock] of Object.entries(value)) if (typeof clock === "number") clocks.set(name, clock);
-  return clocks;
+const acknowledgedSchema = z.object({ epoch: z.string(), clocks: z.record(z.string(), z.number()) });
+
+function parseAcknowledged(value: StoredValue | undefined): { epoch: string; clocks: Map<string, number> } {
+  const parsed = z.safeParse(acknowledgedSchema, value);
+  return parsed.success
+    ? { epoch: parsed.data.epoch, clocks: new Map(Object.entries(parsed.data.clocks)) }
+    : { epoch: "", clocks: new Map() };
 }
 

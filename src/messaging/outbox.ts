@@ -32,7 +32,7 @@ export interface OutgoingMessage {
   suggestedActions?: readonly JsonObject[];
 }
 
-/** A message that was sent: applied here, on its way elsewhere. */
+/** A message that was sent: in the room's list here, on its way elsewhere. */
 export interface SentMessage extends Write {
   readonly id: string;
 }
@@ -59,10 +59,11 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
   /** Settles when every message so far is in the lane; undefined while none has to wait for its content. */
   let before: Promise<unknown> | undefined;
 
-  function append(body: MessageBody): SentMessage {
+  async function append(body: MessageBody): Promise<SentMessage> {
     const json = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as JsonObject;
     const references = body.reference ? [body.reference.id] : [];
     const appended = writer.append({ kind: messageKind, parents: [], body: json }, { references });
+    await appended.shown();
     return {
       id: appended.id,
       ...createWrite({
@@ -74,7 +75,7 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
   }
 
   /** Appends after the messages before, which may still store their content. */
-  function inOrder(ready: () => SentMessage | Promise<SentMessage>): Promise<SentMessage> {
+  function inOrder(ready: () => Promise<SentMessage>): Promise<SentMessage> {
     const sent = (before ?? Promise.resolve()).then(ready);
     const settled = sent.then(
       () => undefined,

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 import { list, map, table, text } from "../../src/index.ts";
-import type { SimulatedRandom } from "../../src/testing/index.ts";
+import type { SimulatedLatency, SimulatedRandom, TabChannelFaults } from "../../src/testing/index.ts";
 
 export const state = {
   notes: text(),
@@ -55,6 +55,27 @@ export const usualWeights: Weights = {
   loseBrowser: 0,
 };
 
+/** What kind of world a run takes place in. */
+export interface World {
+  /** The longest pause between two things that happen, in milliseconds. */
+  paceMs: number;
+  /** The probability that a replica is a tab of a browser that is there already. */
+  sharing: number;
+  latency: SimulatedLatency;
+  tabChannels: Partial<TabChannelFaults>;
+}
+
+/** Draws a world: hasty or slow, with tabs or without, on good or bad machines. */
+export function drawWorld(random: SimulatedRandom): World {
+  const isRough = random.chance(0.3);
+  return {
+    paceMs: random.pick([40, 400]),
+    sharing: random.pick([0.2, 0.75]),
+    latency: { networkMs: random.pick([15, 80, 400]), diskMs: random.pick([2, 12, 120]) },
+    tabChannels: { duplicate: isRough ? 0.1 : 0, reorder: isRough, drop: isRough && random.chance(0.5) ? 0.05 : 0 },
+  };
+}
+
 export interface FlockPlan {
   members: readonly PlannedMember[];
   /** By agent. */
@@ -65,11 +86,14 @@ export interface FlockPlan {
 const agentNames = ["planner", "critic", "writer", "clerk"];
 
 /** Draws who is there: two to four replicas, some in one browser, some with agents of the same name. */
-export function drawPlan(random: SimulatedRandom, { ownAgents }: { ownAgents: boolean }): FlockPlan {
+export function drawPlan(
+  random: SimulatedRandom,
+  { ownAgents, sharing }: { ownAgents: boolean; sharing: number },
+): FlockPlan {
   const count = random.between(2, 4);
   const members: PlannedMember[] = [];
   for (let index = 0; index < count; index++) {
-    const shares = index > 0 && random.chance(0.35);
+    const shares = index > 0 && random.chance(sharing);
     const browser = shares ? random.pick(members).browser : `browser-${index}`;
     const free = agentNames.filter((name) => !members.some(({ agents }) => agents.includes(name)));
     const first = ownAgents ? (free[0] as string) : random.pick(agentNames);

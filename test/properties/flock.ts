@@ -1,7 +1,7 @@
 import { createInMemoryStorage, createRoomCore } from "../../src/edge/index.ts";
 import { isFlockError, type ListedMessage, type Write } from "../../src/index.ts";
-import { createSimulation, type Simulation, type SimulationOptions } from "../../src/testing/index.ts";
-import { drawPlan, type FlockPlan, usualWeights, type Weights } from "./flock-plan.ts";
+import { createSimulatedRandom, createSimulation, type Simulation, type SimulationOptions } from "../../src/testing/index.ts";
+import { drawPlan, drawWorld, type FlockPlan, usualWeights, type Weights, type World } from "./flock-plan.ts";
 import { createFlockLedger, type FlockLedger } from "./ledger.ts";
 import { createMember, type Handling, type Member, type Tamper } from "./member.ts";
 
@@ -39,26 +39,26 @@ const calmMs = 3_000;
 /** Plays a run of a flock: everything that may happen happens, then everything heals. */
 export async function playFlock(seed: number, options: FlockOptions = {}): Promise<FlockOutcome> {
   const { relay = relayCode, trace } = options;
-  const random = { chance: 0.5 };
-  void random;
+  const world = drawWorld(createSimulatedRandom(`${seed}/world`));
   const simulation = createSimulation({
     seed,
     relay,
-    tabChannels: { duplicate: seed % 3 === 0 ? 0.1 : 0, reorder: seed % 3 === 0, drop: seed % 6 === 0 ? 0.05 : 0 },
+    latency: world.latency,
+    tabChannels: world.tabChannels,
     ...(trace && { trace }),
   });
   try {
-    return await play(simulation, options);
+    return await play(simulation, world, options);
   } finally {
     await simulation.close();
   }
 }
 
-async function play(simulation: Simulation, options: FlockOptions): Promise<FlockOutcome> {
+async function play(simulation: Simulation, world: World, options: FlockOptions): Promise<FlockOutcome> {
   const { random, relay } = simulation;
   const { steps = 40, ownAgents = false, tamper = ({ platform }) => platform, handling = (finish) => finish() } = options;
   const weights = { ...usualWeights, ...options.weights };
-  const plan = drawPlan(random.fork("plan"), { ownAgents });
+  const plan = drawPlan(random.fork("plan"), { ownAgents, sharing: world.sharing });
   const ledger = createFlockLedger();
   let healing = false;
   const members = plan.members.map((planned) =>
@@ -167,7 +167,7 @@ async function play(simulation: Simulation, options: FlockOptions): Promise<Floc
 
   for (const member of members) member.open();
   for (let step = 0; step < steps; step++) {
-    await simulation.advance(random.chance(0.1) ? random.between(0, 20_000) : random.between(0, 400));
+    await simulation.advance(random.chance(0.1) ? random.between(0, 20_000) : random.between(0, world.paceMs));
     watchAcknowledgements();
     if (random.chance(0.3)) relay.start();
     const member = random.pick(members);

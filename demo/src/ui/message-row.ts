@@ -28,7 +28,7 @@ export function createMessageRow(message: ListedMessage): MessageRow {
       "aria-controls": detailsId,
       onclick: () => toggle(details.hidden !== false),
     },
-    h("span", { class: "message-type" }, typeLabel(message.type)),
+    h("span", { class: "visually-hidden" }, typeLabel(message.type)),
     h(
       "span",
       { class: "message-route" },

@@ -1,6 +1,5 @@
 import { formatBytes } from "../report/format.ts";
 import { h, setText } from "./dom.ts";
-import { icon } from "./icons.ts";
 import type { Intake } from "./intake.ts";
 import { movies } from "./prepared.ts";
 
@@ -56,7 +55,6 @@ export function createStart(intake: Intake): HTMLElement {
       h(
         "div",
         { class: "offer offer-drop" },
-        icon("file", 22),
         h("h2", {}, "Your own file"),
         h(
           "p",

@@ -18,8 +18,12 @@ export interface Snapshot<T> extends Store<T> {
   select: Select<T>;
 }
 
-/** Makes the snapshot store of a type. `read` must return frozen or fresh data. */
-export function createSnapshot<T>(type: Pick<Y.AbstractType<Y.YEvent<Y.AbstractType<unknown>>>, "observeDeep">, read: () => T): Snapshot<T> {
+/** Makes the snapshot store of a root type. `read` must return frozen or fresh data. */
+export function createSnapshot<T>(
+  document: Y.Doc,
+  type: Pick<Y.AbstractType<Y.YEvent<Y.AbstractType<unknown>>>, "observeDeep">,
+  read: () => T,
+): Snapshot<T> {
   const changes = createEmitter<T>();
   let current: { value: T } | undefined;
 
@@ -28,8 +32,11 @@ export function createSnapshot<T>(type: Pick<Y.AbstractType<Y.YEvent<Y.AbstractT
     return current.value;
   }
 
+  // Before any observer runs, so that an editor's own observer reads what it is told about.
+  document.on("beforeObserverCalls", ({ changed }: Y.Transaction) => {
+    for (const each of changed.keys()) if (Object.is(rootOf(each), type)) current = undefined;
+  });
   type.observeDeep(() => {
-    current = undefined;
     if (changes.size > 0) changes.emit(get());
   });
 
@@ -84,4 +91,15 @@ export function freeze<T>(value: T): T {
   if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
   for (const part of Object.values(value)) freeze(part);
   return Object.freeze(value);
+}
+
+/** Something that lies in a document: directly, or within the type of an item. */
+interface Placed {
+  readonly _item: Y.Item | null;
+}
+
+function rootOf(type: Placed): Placed {
+  let root = type;
+  while (root._item) root = root._item.parent as unknown as Placed;
+  return root;
 }

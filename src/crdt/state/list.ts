@@ -30,7 +30,7 @@ export function list<T = Json>(schema?: StandardSchema<unknown, T>): ListDefinit
       const y = host.document.getArray<unknown>(name);
       const accept = (value: T): Json => toJson(schema ? parseValue(schema, value, name) : value, name);
       return {
-        ...createSnapshot(y, () => readValues(y, schema)),
+        ...createSnapshot(host.document, y, () => readValues(y, schema)),
         y,
         push(...values) {
           const json = values.map(accept);

@@ -26,7 +26,7 @@ export function map<T = Json>(schema?: StandardSchema<unknown, T>): MapDefinitio
     bind(host, name) {
       const y = host.document.getMap<unknown>(name);
       return {
-        ...createSnapshot(y, () => readValues(y, schema)),
+        ...createSnapshot(host.document, y, () => readValues(y, schema)),
         y,
         set(key, value) {
           if (typeof key !== "string" || key === "__proto__") {

@@ -38,7 +38,7 @@ export function table<Row>(
         return row != null && row[key] === rowKey ? freeze(row) : undefined;
       }
 
-      const snapshot = createSnapshot(y, () => {
+      const snapshot = createSnapshot(host.document, y, () => {
         const rows: Row[] = [];
         for (const rowKey of [...y.keys()].sort()) {
           const row = read(rowKey, y.get(rowKey));

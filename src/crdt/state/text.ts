@@ -24,7 +24,7 @@ export function text(): TextDefinition {
     bind(host, name) {
       const y = host.document.getText(name);
       return {
-        ...createSnapshot(y, () => y.toString()),
+        ...createSnapshot(host.document, y, () => y.toString()),
         y,
         insert: (index, inserted) => host.transact(() => y.insert(index, inserted)),
         delete: (index, length) => host.transact(() => y.delete(index, length)),
