@@ -47,7 +47,10 @@ test("E2E-17: a closed room holds no lock, socket or database open", async ({ jo
   expect(new Set(deletions)).toEqual(new Set(["deleted"]));
 });
 
-test("E2E-18: deleteLocal forgets everything on this device, and nothing at the relay", async ({ join, room }) => {
+test("E2E-18: deleteLocal forgets everything on this device, and nothing at the relay", async ({
+  join,
+  room,
+}) => {
   const client = await join({ agents: ["planner"] });
   const other = await join({ agents: ["critic"] });
   const messages = await client.send("planner", "critic", ["one", "two"]);

@@ -14,16 +14,18 @@ const leastCases = 20;
 for (const suite of suites) {
   test(`E2E-16: ${suite} hold to their contract in a page`, async ({ newPage, relay, room }) => {
     const page = await newPage();
-    const results = await page.evaluate(
-      (given) => harness.runContract(given.suite, given.references),
-      { suite, references: `${relay.url}/v1/rooms/${room}/refs` },
-    );
+    const results = await page.evaluate((given) => harness.runContract(given.suite, given.references), {
+      suite,
+      references: `${relay.url}/v1/rooms/${room}/refs`,
+    });
     expect(results.filter(({ failure }) => failure !== undefined)).toEqual([]);
     expect(results.length).toBeGreaterThanOrEqual(leastCases);
   });
 }
 
-test("E2E-16 negative control: a store that breaks the contract in a page is found out", async ({ newPage }) => {
+test("E2E-16 negative control: a store that breaks the contract in a page is found out", async ({
+  newPage,
+}) => {
   const page = await newPage();
   const results = await page.evaluate(() => harness.runContract("a store that never deletes", ""));
   const broken = results.filter(({ failure }) => failure !== undefined);

@@ -95,8 +95,15 @@ test("E2E-14: one browser is cut off in mid-work, both go on, and both show the 
 test("E2E-15: a file of a person's own is analysed, and by the other browser too", async ({ visit }) => {
   const pages = [await visit(0), await visit(0)] as const;
   for (const page of pages) await expectAgents(page, 6);
-  const lines = Array.from({ length: 2_000 }, (_, index) => `${index},${(index % 7) * 10},${index % 3 ? "reed" : "moor"}`);
-  const file = { name: "ringed.csv", mimeType: "text/csv", buffer: Buffer.from(`ring,weight,site\n${lines.join("\n")}\n`) };
+  const lines = Array.from(
+    { length: 2_000 },
+    (_, index) => `${index},${(index % 7) * 10},${index % 3 ? "reed" : "moor"}`,
+  );
+  const file = {
+    name: "ringed.csv",
+    mimeType: "text/csv",
+    buffer: Buffer.from(`ring,weight,site\n${lines.join("\n")}\n`),
+  };
   await pages[0].getByTestId("file-input").setInputFiles(file);
   const { findings } = await expectSameReport(pages, 4);
   expect(Object.keys(findings)).toEqual(["correlations", "ring", "site", "weight"]);

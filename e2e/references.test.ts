@@ -3,7 +3,11 @@ import { test } from "./support/fixtures.ts";
 
 const largeBytes = 5 * 1024 * 1024;
 
-test("E2E-10: a large file goes by reference, and arrives only as it was sent", async ({ join, relay, room }) => {
+test("E2E-10: a large file goes by reference, and arrives only as it was sent", async ({
+  join,
+  relay,
+  room,
+}) => {
   const sender = await join({ agents: ["planner"] });
   const receiver = await join();
   await receiver.page.evaluate(async () => {
@@ -31,16 +35,20 @@ test("E2E-10: a large file goes by reference, and arrives only as it was sent", 
   const state = (id: string) => receiver.page.evaluate((wanted) => harness.room.refs.state(wanted), id);
   await expect.poll(() => state(sent.hash)).toEqual({ here: false, state: "corrupt" });
   const refusal = await receiver.page.evaluate(
-    (id) => harness.room.refs.get(id).then(() => "given", ({ code }) => code),
+    (id) =>
+      harness.room.refs.get(id).then(
+        () => "given",
+        ({ code }) => code,
+      ),
     sent.hash,
   );
   expect(refusal).toBe("refstore/corrupt");
   expect(await receiver.handledIds()).toEqual([]);
 
   await receiver.page.unroute("**/refs/*");
-  await expect.poll(() => receiver.handled()).toEqual([
-    { id: sent.id, agent: "critic", type: "RESOURCE", content: sent.hash },
-  ]);
+  await expect
+    .poll(() => receiver.handled())
+    .toEqual([{ id: sent.id, agent: "critic", type: "RESOURCE", content: sent.hash }]);
   expect(await state(sent.hash)).toEqual({ here: true, state: "remote" });
   const [message] = await receiver.page.evaluate(() => [...harness.room.messages.get()]);
   expect(message).not.toHaveProperty("content");

@@ -51,11 +51,15 @@ for (const [title, refuse] of Object.entries(refusals)) {
       ...(await other.send("critic", "planner", ["three"])),
     ];
     await without.page.evaluate(() => harness.room.state.notes.insert(0, "here").settled("relayed"));
-    const id = await without.page.evaluate(async () => (await harness.room.refs.put(harness.bytes(20_000, 5))).id);
+    const id = await without.page.evaluate(
+      async () => (await harness.room.refs.put(harness.bytes(20_000, 5))).id,
+    );
     await expectConverged([without, other], messages);
     await expectHandledOnce([without, other], messages);
     await without.synced();
-    expect(await other.page.evaluate(async (wanted) => (await harness.room.refs.get(wanted)).length, id)).toBe(20_000);
+    expect(
+      await other.page.evaluate(async (wanted) => (await harness.room.refs.get(wanted)).length, id),
+    ).toBe(20_000);
 
     // Nothing lasts, and the relay brings back what it has.
     await without.reload();

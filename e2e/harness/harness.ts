@@ -1,5 +1,5 @@
-import * as flockstate from "flockstate";
 import type { Agent, Message, RoomPlatform } from "flockstate";
+import * as flockstate from "flockstate";
 import { type ContractResult, type ContractSuite, runContract } from "./contracts.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";

@@ -1,4 +1,4 @@
-import { createServer, connect, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { findFreePort } from "../../scripts/lib/ports.mjs";
 
 /** A connection to the relay that a test can pull out: every byte, of sockets and requests alike, goes through it. */

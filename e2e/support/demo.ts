@@ -37,9 +37,11 @@ export interface ShownReport {
 
 /** Reads the report as a person would see it. */
 export async function shownReport(page: Page): Promise<ShownReport> {
-  const findings = await page.getByTestId("finding").evaluateAll((cards) =>
-    cards.map((card) => [card.getAttribute("data-column") ?? "", card.textContent ?? ""] as const),
-  );
+  const findings = await page
+    .getByTestId("finding")
+    .evaluateAll((cards) =>
+      cards.map((card) => [card.getAttribute("data-column") ?? "", card.textContent ?? ""] as const),
+    );
   return {
     findings: Object.fromEntries(findings.toSorted(([a], [b]) => (a < b ? -1 : 1))),
     summary: (await page.getByTestId("summary").textContent()) ?? "",

@@ -20,10 +20,15 @@ export function expectOnce(ids: readonly string[], expected: readonly string[], 
 }
 
 /** Waits until all clients show one report and hold exactly these messages, each once and in one order. */
-export async function expectConverged(clients: readonly Client[], messages: readonly string[]): Promise<void> {
+export async function expectConverged(
+  clients: readonly Client[],
+  messages: readonly string[],
+): Promise<void> {
   const [first, ...others] = clients as [Client, ...Client[]];
   for (const client of clients) {
-    await expect.poll(async () => missing(messages, await client.messageIds()), "messages to come").toEqual([]);
+    await expect
+      .poll(async () => missing(messages, await client.messageIds()), "messages to come")
+      .toEqual([]);
   }
   for (const client of others) {
     await expect(async () => expect(await client.report()).toEqual(await first.report())).toPass();
@@ -36,7 +41,10 @@ export async function expectConverged(clients: readonly Client[], messages: read
 }
 
 /** Waits until these messages were handled, and expects each to have been handled once among all clients. */
-export async function expectHandledOnce(clients: readonly Client[], messages: readonly string[]): Promise<void> {
+export async function expectHandledOnce(
+  clients: readonly Client[],
+  messages: readonly string[],
+): Promise<void> {
   const all = async () => (await Promise.all(clients.map((client) => client.handledIds()))).flat();
   await expect.poll(async () => missing(messages, await all()), "messages to be handled").toEqual([]);
   expectOnce(await all(), messages, "what was handled");

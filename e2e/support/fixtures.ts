@@ -3,8 +3,8 @@ import { type BrowserContext, test as base, expect, type Page } from "@playwrigh
 import { type Cable, layCable } from "./cable.ts";
 import { type Client, openClient } from "./client.ts";
 import { startDemo } from "./demo.ts";
-import { type Site, serveHarness } from "./site.ts";
 import { startTestRelay, type TestRelay } from "./relay.ts";
+import { type Site, serveHarness } from "./site.ts";
 
 /** How a test opens the room. */
 export interface ClientOptions {

@@ -15,15 +15,15 @@ import {
   type Undo,
 } from "../base/index.ts";
 import {
-  decodeDocumentMessage,
   type DocumentName,
+  decodeDocumentMessage,
   maxPresenceBytes,
-  parseDocumentName,
   type Presence,
+  parseDocumentName,
   parseEntryId,
   parsePresence,
-  readDocumentName,
   type RegisterRecord,
+  readDocumentName,
   sharedName,
 } from "../protocol/index.ts";
 import { createEntryLog, type EntryLog } from "./entry-log.ts";
@@ -224,10 +224,13 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
       link?.rejoin();
     } else if (result === "gap" || result === "refused") {
       if (result === "gap") gap = "unfilled";
-      const { code = "gate/gap", message = "it rests on something that the relay does not have" } = refusal as Partial<
-        Extract<Received, { result: "refused" }>
-      >;
-      problems.emit(new FlockError(code, `An update of ${name.name} was not applied: ${message}`, { details: { document: name.name } }));
+      const { code = "gate/gap", message = "it rests on something that the relay does not have" } =
+        refusal as Partial<Extract<Received, { result: "refused" }>>;
+      problems.emit(
+        new FlockError(code, `An update of ${name.name} was not applied: ${message}`, {
+          details: { document: name.name },
+        }),
+      );
     }
   }
 
@@ -353,11 +356,13 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
     const parsed = readDocumentName(name);
     if (!parsed) return;
     if (parsed.kind === "shared") {
-      const open = shared.get(name);
-      if (open) open.receiveFromTab(update);
+      if (shared.get(name)?.receiveFromTab(update).result === "gap") tabs?.ask();
       return;
     }
-    if (!pool.owns(name) && received.receive(parsed, update).result === "applied") saver.note();
+    if (pool.owns(name)) return;
+    const { result } = received.receive(parsed, update);
+    if (result === "applied") saver.note();
+    if (result === "gap") tabs?.ask();
   }
 
   // Status ----------------------------------------------------------------------------------------
@@ -368,7 +373,8 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
     if (link) for (const each of shared.values()) pending += each.pending;
     const next = { storage, network: link?.status.get() ?? "offline", pending };
     const now = status.get();
-    if (now.storage !== next.storage || now.network !== next.network || now.pending !== next.pending) status.set(next);
+    if (now.storage !== next.storage || now.network !== next.network || now.pending !== next.pending)
+      status.set(next);
   }
   const stopStatus: Undo = link?.status.subscribe(refreshStatus) ?? (() => {});
   scope.add(stopStatus);

@@ -139,6 +139,12 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
     await records.write({ put: [[relayedKey, { epoch: relayEpoch, digest: await digest() }]] });
   }
 
+  /** The revision that holds every change made so far; those of an open transaction count when it ends. */
+  function afterTransaction(): Promise<number> {
+    if (!document._transaction) return Promise.resolve(revision);
+    return new Promise((resolve) => document.once("afterAllTransactions", () => resolve(revision)));
+  }
+
   function receive(update: Uint8Array, apply: () => void): Received {
     const received = guardUpdate(parsed, document, update);
     if (received.result === "applied") apply();
@@ -153,8 +159,11 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
       return revision - relayed.value;
     },
     write() {
-      const target = revision;
-      return createWrite({ local: () => store.confirm(), relayed: () => relayed.reached(target) });
+      const target = afterTransaction();
+      return createWrite({
+        local: () => target.then(() => store.confirm()),
+        relayed: () => target.then((reached) => relayed.reached(reached)),
+      });
     },
     receiveFromRelay(payload) {
       const message = decodeDocumentMessage(payload);

@@ -46,6 +46,8 @@ export interface WriterPoolOptions extends Omit<WriterOptions, "id" | "records">
 }
 
 const listPrefix = "writer/";
+/** A goodbye may overtake the release of its sender's locks. */
+const lockFreeAfterMs = 500;
 
 /** The writers that this device has databases of. */
 export async function listWriters(records: KeyValueStore): Promise<string[]> {
@@ -63,9 +65,10 @@ interface Pooled {
 
 /** Creates an empty pool. */
 export function createWriterPool(options: WriterPoolOptions): WriterPool {
-  const { principal, prefix, persistence, records, random, link } = options;
+  const { principal, prefix, persistence, records, clock, random, link } = options;
   const pooled = new Map<string, Pooled>();
   let closed = false;
+  let cancelAdoption: Undo = () => {};
   /** The epoch of the relay's storage; empty before the first join. */
   let relayEpoch = "";
   /** One at a time, so that two agents never reach for one writer. */
@@ -111,7 +114,8 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   }
 
   async function open(agent: string): Promise<OpenedWriter> {
-    if (closed) throw new FlockError("crdt/closed", `The room is closed: no writer of ${agent} can be opened.`);
+    if (closed)
+      throw new FlockError("crdt/closed", `The room is closed: no writer of ${agent} can be opened.`);
     for (const id of await listWriters(records)) {
       const parts = parseWriterId(id);
       if (parts?.agent !== agent || parts.principal !== principal) continue;
@@ -160,7 +164,9 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     options.onProblem(
       failure instanceof FlockError
         ? failure
-        : new FlockError("crdt/storage-failed", "The writers of this device can't be read.", { cause: failure }),
+        : new FlockError("crdt/storage-failed", "The writers of this device can't be read.", {
+            cause: failure,
+          }),
     );
   }
 
@@ -194,7 +200,10 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       void inTurn(adopt).catch(reportFailure);
     },
     tabLeft() {
-      if (link?.status.get() === "online") void inTurn(adopt).catch(reportFailure);
+      cancelAdoption();
+      cancelAdoption = clock.after(lockFreeAfterMs, () => {
+        if (link?.status.get() === "online") void inTurn(adopt).catch(reportFailure);
+      });
     },
     resync: (id, name, stateVector) => pooled.get(id)?.writer.resync(name, stateVector),
     stageOf: ({ writer, page, index }) => pooled.get(writer)?.writer.stageOf(page, index),
@@ -208,6 +217,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     },
     async close() {
       closed = true;
+      cancelAdoption();
       await turn;
       for (const { writer, release } of pooled.values()) {
         await writer.close();

@@ -21,6 +21,7 @@ import {
   maxEntryBytes,
   maxPageBytes,
   maxPageEntries,
+  pageRoot,
   type PageName,
   parsePageName,
   type RegisterRecord,
@@ -65,7 +66,7 @@ export interface Writer {
   /** What was stored and may be told to other tabs. */
   readonly stored: Emitter<{ name: string; update: Uint8Array }>;
   readonly registerChanged: Emitter<void>;
-  /** Names and documents of everything that is stored. */
+  /** Names and documents of everything that is stored; what is still being stored is left out. */
   documents(): Iterable<[name: string, document: Y.Doc]>;
   joined(epoch: string): void;
   /** The relay's clocks of one of the writer's documents. */
@@ -146,6 +147,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   /** Updates of pages that the database did not take; they go first into the next change. */
   let unstored: Unstored[] = [];
   let registerStored = true;
+  let registerWrites = 0;
+  /** The register as it was last stored. */
+  let registerUpdate: Uint8Array = Y.encodeStateAsUpdate(register.document);
   /** The record to be written next; Yjs pays for each write, so the document gets only the last of a while. */
   let registerNext: RegisterRecord | undefined;
   let registerStoredAt = Number.NEGATIVE_INFINITY;
@@ -176,7 +180,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       if (last) hybrid.observe(last.clock);
     }
     const record = await records.get(registerRecordKey);
-    if (record instanceof Uint8Array) Y.applyUpdate(register.document, record);
+    if (!(record instanceof Uint8Array)) return;
+    registerUpdate = record;
+    Y.applyUpdate(register.document, record);
   }
 
   function ownPage(name: PageName, writable: boolean): OwnPage {
@@ -337,9 +343,13 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     registerNext = undefined;
     registerStoredAt = clock.now();
     registerStored = false;
+    registerWrites++;
+    const number = registerWrites;
     const update = Y.encodeStateAsUpdate(register.document);
     await store([[registerRecordKey, update]]);
-    registerStored = true;
+    // A flush may have begun the next write meanwhile; what it holds is not stored yet.
+    registerStored = number === registerWrites;
+    registerUpdate = update;
     stored.emit({ name: registerName(id), update });
     registerOutbound?.pump();
     onPending();
@@ -397,8 +407,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       return count + queue.length;
     },
     *documents() {
-      yield [registerName(id), register.document];
-      for (const { name, page } of pages) yield [name, page.document];
+      yield [registerName(id), registerStored ? register.document : documentOf(registerUpdate)];
+      for (const own of pages) yield [own.name, own === storing ? withoutLast(own.page) : own.page.document];
     },
     joined(epoch) {
       const resumed = epoch === relayEpoch;
@@ -455,6 +465,19 @@ function captureUpdate(document: Y.Doc, change: () => void): Uint8Array {
   change();
   document.off("update", listen);
   return captured as Uint8Array;
+}
+
+function documentOf(update: Uint8Array): Y.Doc {
+  const document = new Y.Doc();
+  Y.applyUpdate(document, update);
+  return document;
+}
+
+/** A page's document as it was before its newest batch. */
+function withoutLast({ name, document }: Page): Y.Doc {
+  const before = createPage(name, { writable: true });
+  before.document.getArray(pageRoot).push(document.getArray(pageRoot).toArray().slice(0, -1));
+  return before.document;
 }
 
 function endsOf(page: Page): number[] {

@@ -17,6 +17,8 @@ export interface FlockOptions {
   steps?: number;
   /** No two replicas have agents of one name. Default false. */
   ownAgents?: boolean;
+  /** All replicas are tabs of one browser, and no relay is ever there. Default false. */
+  alone?: boolean;
   relay?: RelayCode;
   tamper?: Tamper;
   handling?: Handling;
@@ -44,7 +46,7 @@ export async function playFlock(seed: number, options: FlockOptions = {}): Promi
     seed,
     relay,
     latency: world.latency,
-    tabChannels: world.tabChannels,
+    tabChannels: options.alone ? { ...world.tabChannels, drop: 0, reorder: process.env["REORDER"] !== undefined && !!world.tabChannels.reorder } : world.tabChannels,
     ...(trace && { trace }),
   });
   try {
@@ -57,8 +59,9 @@ export async function playFlock(seed: number, options: FlockOptions = {}): Promi
 async function play(simulation: Simulation, world: World, options: FlockOptions): Promise<FlockOutcome> {
   const { random, relay } = simulation;
   const { steps = 40, ownAgents = false, tamper = ({ platform }) => platform, handling = (finish) => finish() } = options;
-  const weights = { ...usualWeights, ...options.weights };
-  const plan = drawPlan(random.fork("plan"), { ownAgents, sharing: world.sharing });
+  const { alone = false } = options;
+  const weights = { ...usualWeights, ...options.weights, ...(alone && { relayCrash: 0, relayReset: 0, relaySleep: 0 }) };
+  const plan = drawPlan(random.fork("plan"), { ownAgents, sharing: alone ? 1 : world.sharing });
   const ledger = createFlockLedger();
   let healing = false;
   const members = plan.members.map((planned) =>
@@ -165,18 +168,19 @@ async function play(simulation: Simulation, world: World, options: FlockOptions)
     }
   }
 
+  if (alone) relay.crash();
   for (const member of members) member.open();
   for (let step = 0; step < steps; step++) {
     await simulation.advance(random.chance(0.1) ? random.between(0, 20_000) : random.between(0, world.paceMs));
     watchAcknowledgements();
-    if (random.chance(0.3)) relay.start();
+    if (!alone && random.chance(0.3)) relay.start();
     const member = random.pick(members);
     if (member.isGone) member.open();
     else acts[random.pick(bag)](member);
   }
 
   healing = true;
-  relay.start();
+  if (!alone) relay.start();
   for (let waited = 0; waited < healMs; waited += 500) {
     for (const member of members) {
       if (member.isGone) member.open();
@@ -194,7 +198,7 @@ async function play(simulation: Simulation, world: World, options: FlockOptions)
       name,
       state: JSON.stringify(room && Object.values(room.state).map((handle) => handle.get())),
       messages: room?.messages.get() ?? [],
-      pending: room?.status.get().pending ?? -1,
+      pending: alone ? 0 : (room?.status.get().pending ?? -1),
     }));
   }
 
@@ -242,7 +246,9 @@ export function complaintsOf({ plan, ledger, finals }: Pick<FlockOutcome, "plan"
     const present = new Set(ids.map((id) => `message ${id}`));
     const kept = JSON.parse(state ?? "[]")[3] as string[] | undefined;
     for (const value of kept ?? []) present.add(`kept ${value}`);
-    for (const what of ledger.promised()) if (!present.has(what)) complaints.push(`${name} lacks ${what}, which was settled`);
+    for (const [what, stage] of ledger.promised()) {
+      if (!present.has(what)) complaints.push(`${name} lacks ${what}, which was settled ${stage}`);
+    }
   }
   return complaints;
 }

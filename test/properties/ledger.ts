@@ -6,7 +6,8 @@ export interface FlockLedger {
   promise(what: string, stage: "local" | "relayed", browser: string): void;
   /** A browser is gone with its disk: only what the relay has must last. */
   lost(browser: string): void;
-  promised(): string[];
+  /** Everything that must be there, and by which stage. */
+  promised(): ReadonlyMap<string, "local" | "relayed">;
   /** A handler begins; `life` names the process. */
   began(life: string, consumer: string, id: string): void;
   completed(consumer: string, id: string): void;
@@ -33,7 +34,8 @@ export function createFlockLedger(): FlockLedger {
     lost(browser) {
       for (const [what, where] of local) if (where === browser) local.delete(what);
     },
-    promised: () => [...new Set([...local.keys(), ...relayed])],
+    promised: () =>
+      new Map([...[...local.keys()].map((what) => [what, "local"] as const), ...[...relayed].map((what) => [what, "relayed"] as const)]),
     began(life, consumer, id) {
       if (acknowledgements.has(`${consumer} ${id}`)) {
         violations.push(`${consumer} in ${life} handles ${id} again, although others saw it acknowledged`);

@@ -73,8 +73,14 @@ function openPairs(name: string): KeyValueStore {
       }),
     write: ({ put = [], remove = [] }) =>
       run("write", "readwrite", (store) => {
-        for (const key of remove) store.delete(key);
-        for (const [key, value] of put) store.put(value, key);
+        try {
+          for (const key of remove) store.delete(key);
+          for (const [key, value] of put) store.put(value, key);
+        } catch (failure) {
+          // A value that can't be stored throws, and the transaction would commit what came before it.
+          store.transaction.abort();
+          throw failure;
+        }
         return promisifyRequest(store.transaction);
       }),
     async close() {

@@ -68,12 +68,12 @@ export function createSnapshot<T>(
 }
 
 /**
- * Returns the value as JSON that nobody can change.
+ * Returns a copy of the value as JSON: Yjs keeps the very object, and its writer may go on changing its own.
  *
  * @throws `crdt/invalid-value`
  */
 export function toJson(value: unknown, what: string): Json {
-  if (isJson(value)) return value;
+  if (isJson(value)) return structuredClone(value);
   throw new FlockError(
     "crdt/invalid-value",
     `${what} is no plain JSON of at most 32 levels: leave out undefined, functions, dates and class instances.`,

@@ -209,6 +209,7 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     } catch (failure) {
       if (!(failure instanceof FlockError)) throw failure;
       events.problem(failure);
+      const current = socket;
       close(1002, failure.code);
       current?.close();
       return;

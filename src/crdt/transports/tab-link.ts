@@ -43,6 +43,8 @@ export interface TabLink {
   /** Tells what was written and stored here. */
   publish(name: string, update: Uint8Array): void;
   announce(presence: Presence): void;
+  /** Asks the other tabs for what is missing here, shortly; a tab that slept has missed what was told meanwhile. */
+  ask(): void;
   close(): void;
 }
 
@@ -58,12 +60,14 @@ export interface TabLinkOptions {
 const beatMs = 5_000;
 /** ... and counts as gone after this long without a word; a crashed tab says no goodbye. */
 const goneAfterMs = 16_000;
+const askAfterMs = 100;
 
 /** Opens the link and asks the other tabs for what this one lacks. */
 export function openTabLink({ name, session: own, clock, openChannel, events }: TabLinkOptions): TabLink {
   const seenAt = new Map<string, number>();
   let closed = false;
   let cancel: Undo = () => {};
+  let cancelAsk: Undo | undefined;
   const channel = openChannel(name, (data) => {
     const parsed = z.safeParse(tabMessageSchema, data);
     // A tab that runs another version of the application may say things that this one does not know.
@@ -124,10 +128,17 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
   return {
     publish: (document, update) => post({ type: "update", from: own, name: document, update }),
     announce: (presence) => post({ type: "presence", from: own, presence }),
+    ask() {
+      cancelAsk ??= clock.after(askAfterMs, () => {
+        cancelAsk = undefined;
+        post({ type: "have", from: own, asks: false, documents: events.have() });
+      });
+    },
     close() {
       post({ type: "bye", from: own });
       closed = true;
       cancel();
+      cancelAsk?.();
       channel.close();
     },
   };

@@ -1,0 +1,144 @@
+import { describe, expect, it } from "vitest";
+import { openTabLink } from "../../src/crdt/transports/tab-link.ts";
+import type { Presence } from "../../src/protocol/index.ts";
+import { createManualClock } from "../refstore/manual-clock.ts";
+
+/** A BroadcastChannel whose messages arrive at once, cloned as a browser clones them. */
+function createBus() {
+  const ends = new Set<(message: unknown) => void>();
+  const posted: unknown[] = [];
+  return {
+    posted,
+    ends,
+    post(message: unknown, from?: (message: unknown) => void) {
+      posted.push(message);
+      for (const end of [...ends]) if (end !== from) end(structuredClone(message));
+    },
+    open(onMessage: (message: unknown) => void) {
+      ends.add(onMessage);
+      return {
+        post: (message: unknown) => this.post(message, onMessage),
+        close: () => void ends.delete(onMessage),
+      };
+    },
+  };
+}
+
+const bytes = (...values: number[]) => new Uint8Array(values);
+
+function openTab(bus: ReturnType<typeof createBus>, session: string, documents: Record<string, Uint8Array> = {}) {
+  const clock = createManualClock();
+  const heard: string[] = [];
+  const own: Presence = { session, writers: [], awareness: null };
+  const link = openTabLink({
+    name: "room",
+    session,
+    clock,
+    openChannel: (_, onMessage) => bus.open(onMessage),
+    events: {
+      have: () => Object.entries(documents),
+      *lacks(others) {
+        for (const [name, update] of Object.entries(documents)) if (!others.has(name)) yield [name, update];
+      },
+      received: (name, update) => heard.push(`received ${name} ${update.join()}`),
+      presence: (presence) => heard.push(`presence ${presence.session[0]}`),
+      left: (other) => heard.push(`left ${other[0]}`),
+      own: () => own,
+      answered: () => heard.push("answered"),
+    },
+  });
+  return { link, clock, heard };
+}
+
+const a = "AAAAAAAAAAA";
+const b = "BBBBBBBBBBB";
+const c = "CCCCCCCCCCC";
+
+describe("tabs", () => {
+  it("TAB-1: a new tab and those that are there give each other what they lack, and say who they are", () => {
+    const bus = createBus();
+    const first = openTab(bus, a, { "lane/a": bytes(1), both: bytes(9) });
+    const second = openTab(bus, b, { "lane/b": bytes(2), both: bytes(9) });
+    expect(second.heard).toContain("received lane/a 1");
+    expect(second.heard.filter((event) => event.startsWith("received"))).toHaveLength(1);
+    expect(second.heard).toContain("answered");
+    expect(first.heard).toEqual(expect.arrayContaining(["received lane/b 2", "presence B"]));
+    expect(first.heard.filter((event) => event.startsWith("received"))).toHaveLength(1);
+    expect(second.heard).toContain("presence A");
+  });
+
+  it("TAB-1: answers are for the tab that asked; updates are for all", () => {
+    const bus = createBus();
+    const first = openTab(bus, a, { x: bytes(1) });
+    const second = openTab(bus, b, { x: bytes(1) });
+    const third = openTab(bus, c);
+    expect(second.heard.filter((event) => event.startsWith("received"))).toEqual([]);
+    expect(third.heard.filter((event) => event === "received x 1").length).toBeGreaterThan(0);
+    first.link.publish("y", bytes(7));
+    expect([second.heard.at(-1), third.heard.at(-1)]).toEqual(["received y 7", "received y 7"]);
+  });
+
+  it("TAB-2: what is no message of this version is not heard, nor are one's own", () => {
+    const bus = createBus();
+    const tab = openTab(bus, a);
+    tab.heard.length = 0;
+    for (const message of [
+      undefined,
+      null,
+      "have",
+      { type: "have" },
+      { type: "shout", from: b },
+      { type: "update", from: b, name: "x", update: [1, 2] },
+      { type: "update", from: b, name: "x".repeat(500), update: bytes(1) },
+      { type: "update", from: "not a session", name: "x", update: bytes(1) },
+      { type: "update", from: b, to: c, name: "x", update: bytes(1) },
+      { type: "answered", from: b, to: c },
+      { type: "presence", from: b, presence: { session: b } },
+      { type: "presence", from: b, presence: { session: b, writers: [], awareness: [] } },
+      { type: "update", from: a, name: "x", update: bytes(1) },
+    ]) {
+      bus.post(message);
+    }
+    expect(tab.heard).toEqual([]);
+  });
+
+  it("TAB-3: a tab that closes says so; one that crashes is gone after 16 s of silence", () => {
+    const bus = createBus();
+    const first = openTab(bus, a);
+    const second = openTab(bus, b);
+    first.heard.length = 0;
+    second.link.close();
+    expect(first.heard).toEqual(["left B"]);
+    openTab(bus, c);
+    first.heard.length = 0;
+    first.clock.advance(15_000);
+    expect(first.heard).toEqual([]);
+    first.clock.advance(5_000);
+    expect(first.heard).toEqual(["left C"]);
+    first.clock.advance(60_000);
+    expect(first.heard).toEqual(["left C"]);
+  });
+
+  it("TAB-3: a tab that lives says so every 5 s", () => {
+    const bus = createBus();
+    const first = openTab(bus, a);
+    const second = openTab(bus, b);
+    first.heard.length = 0;
+    for (let beat = 0; beat < 6; beat++) {
+      second.clock.advance(5_000);
+      first.clock.advance(5_000);
+    }
+    expect(new Set(first.heard)).toEqual(new Set(["presence B"]));
+  });
+
+  it("TAB-4: a closed link posts nothing, hears nothing and leaves no timer", () => {
+    const bus = createBus();
+    const tab = openTab(bus, a);
+    tab.link.close();
+    const { length } = bus.posted;
+    tab.link.publish("x", bytes(1));
+    tab.link.announce({ session: a, writers: [], awareness: null });
+    bus.post({ type: "presence", from: b, presence: { session: b, writers: [], awareness: null } });
+    expect([bus.posted.length, tab.heard, tab.clock.delays(), bus.ends.size]).toEqual([length + 1, [], [], 0]);
+  });
+});
