@@ -30,10 +30,12 @@ test("E2E-3: with the relay gone, a reload restores everything, what others wrot
   await expectConverged([left, right], messages);
   await expect.poll(() => left.handledIds()).toContain(bytes.id);
   const before = await left.report();
-  await expect
-    .poll(() => left.page.evaluate(async () => (await harness.stored()).messageIds))
-    .toHaveLength(messages.length);
-  await expect.poll(() => left.page.evaluate(async () => (await harness.stored()).report)).toEqual(before);
+  // What has arrived is stored a moment later; a reload before that would fetch it again.
+  await expect(async () => {
+    const stored = await left.page.evaluate(() => harness.stored());
+    expect(stored.report).toEqual(before);
+    expect(stored.messageIds).toHaveLength(messages.length);
+  }).toPass();
 
   await ownRelay.crash();
   await left.reload();

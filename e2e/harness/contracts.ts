@@ -1,3 +1,4 @@
+import { createInMemoryPersistence, type Persistence } from "flockstate";
 import {
   createHttpStore,
   createInMemoryStore,
@@ -5,7 +6,13 @@ import {
   openIndexedDbStore,
   openLayeredStore,
 } from "flockstate/refstore";
-import { type ContractCase, localReferenceStoreContract, referenceStoreContract } from "flockstate/testing";
+import {
+  type ContractCase,
+  localReferenceStoreContract,
+  persistenceContract,
+  referenceStoreContract,
+} from "flockstate/testing";
+import { openIndexedDbPersistence } from "../../src/crdt/index.ts";
 
 /** What became of a case of a contract. */
 export interface ContractResult {
@@ -26,12 +33,29 @@ const suites = {
     referenceStoreContract(async () => createHttpStore({ baseUrl: references })),
   "references in layers": () =>
     referenceStoreContract(async () => openLayeredStore({ local: await openIndexedDbStore(freshName()) })),
+  "databases in memory": () => persistenceContract(async () => createInMemoryPersistence()),
+  "databases in IndexedDB": () => persistenceContract(openDatabases),
   "a store that never deletes": () =>
     both(async () => ({ ...(await openIndexedDbStore(freshName())), delete: async () => true })),
+  "databases with locks for everyone": () =>
+    persistenceContract(async () => ({ ...(await openDatabases()), tryLock: async () => () => undefined })),
 } satisfies Record<string, (references: string) => ContractCase[]>;
 
 /** The name of a suite. */
 export type ContractSuite = keyof typeof suites;
+
+/** The browser's persistence below a prefix that no other case has. */
+async function openDatabases(): Promise<Persistence> {
+  const prefix = `${freshName()}/`;
+  const whole = await openIndexedDbPersistence({ indexedDB, locks: navigator.locks });
+  return {
+    durable: whole.durable,
+    open: (name) => whole.open(prefix + name),
+    attach: (name, document) => whole.attach(prefix + name, document),
+    tryLock: (name) => whole.tryLock(prefix + name),
+    forget: (names) => whole.forget(prefix + names),
+  };
+}
 
 function both(open: () => Promise<LocalReferenceStore>): ContractCase[] {
   return [...referenceStoreContract(open), ...localReferenceStoreContract(open)];

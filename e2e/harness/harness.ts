@@ -1,5 +1,4 @@
-import type { Agent, Message, RoomPlatform } from "flockstate";
-import * as flockstate from "flockstate";
+import { type Agent, type Message, openRoom, type RoomPlatform } from "flockstate";
 import { type ContractResult, type ContractSuite, runContract } from "./contracts.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";
@@ -21,9 +20,8 @@ export interface OpenOptions {
   readonly agents: readonly string[];
 }
 
-/** The page's side of the tests: the library itself, one open room, and what was seen in it. */
+/** The page's side of the tests: one open room, and what was seen in it. */
 export interface Harness {
-  readonly flockstate: typeof flockstate;
   readonly room: HarnessRoom;
   /** The traffic of `startTraffic`. */
   readonly traffic: Traffic;
@@ -69,7 +67,7 @@ const alone: RoomPlatform = {
   openSocket: () => ({ send: () => undefined, close: () => undefined }),
 };
 
-/** What a test uses before it opened it is a mistake of the test. */
+/** Returns what was opened before; a test that uses it earlier is mistaken. */
 function made<T>(value: T | undefined): T {
   if (value === undefined) throw new Error("This page has not opened it yet.");
   return value;
@@ -80,7 +78,7 @@ function current(): HarnessRoom {
 }
 
 async function open(options: OpenOptions): Promise<void> {
-  const room = await flockstate.openRoom(options.room, { relay: options.relay, state: harnessState });
+  const room = await openRoom(options.room, { relay: options.relay, state: harnessState });
   room.onProblem(({ code }) => problems.push(code));
   opened = { options, room };
   for (const name of options.agents) {
@@ -95,7 +93,6 @@ function idsOf(messages: readonly Message[]): string[] {
 }
 
 globalThis.harness = {
-  flockstate,
   get room() {
     return current();
   },
@@ -113,7 +110,7 @@ globalThis.harness = {
   messageIds: () => idsOf(current().messages.get()),
   async stored() {
     const { room: id, relay } = made(opened).options;
-    const room = await flockstate.openRoom(id, { relay, state: harnessState, platform: alone });
+    const room = await openRoom(id, { relay, state: harnessState, platform: alone });
     try {
       return { report: reportOf(room), messageIds: idsOf(room.messages.get()) };
     } finally {

@@ -10,6 +10,7 @@ import {
   isFlockError,
   type RandomBytes,
   randomId,
+  type Scope,
   type Store,
   toUtf8,
   type Undo,
@@ -105,9 +106,18 @@ const aloneAfterMs = 1_000;
  * @throws `crdt/storage-failed`
  */
 export async function openDocuments(options: DocumentsOptions): Promise<Documents> {
+  const scope = createScope();
+  try {
+    return await openIn(scope, options);
+  } catch (failure) {
+    await scope.close();
+    throw failure;
+  }
+}
+
+async function openIn(scope: Scope, options: DocumentsOptions): Promise<Documents> {
   const { principal, prefix, persistence, clock, random } = options;
   const session = randomId(random);
-  const scope = createScope();
   const problems = createEmitter<FlockError>();
   const log = createEntryLog();
   const hybrid: HybridClock = createHybridClock(clock);

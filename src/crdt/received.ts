@@ -1,6 +1,6 @@
 import * as Y from "yjs";
-import { createEmitter, type Emitter, type HybridClock, randomId, type RandomBytes } from "../base/index.ts";
-import { type DocumentName, readDocumentName, type RegisterRecord } from "../protocol/index.ts";
+import { createEmitter, type Emitter, type HybridClock, type RandomBytes, randomId } from "../base/index.ts";
+import { type DocumentName, type RegisterRecord, readDocumentName } from "../protocol/index.ts";
 import type { EntryLog } from "./entry-log.ts";
 import { guardUpdate, type Received } from "./guard.ts";
 import { createPage, type Page } from "./page.ts";
@@ -46,7 +46,10 @@ export interface ReceivedOptions {
 }
 
 /** Loads what the room's database has. */
-export async function loadReceived(records: KeyValueStore, options: ReceivedOptions): Promise<ReceivedDocuments> {
+export async function loadReceived(
+  records: KeyValueStore,
+  options: ReceivedOptions,
+): Promise<ReceivedDocuments> {
   const { log, hybrid, random } = options;
   const held = new Map<string, Held>();
   const registerChanged = createEmitter<string>();
@@ -80,7 +83,10 @@ export async function loadReceived(records: KeyValueStore, options: ReceivedOpti
   function save(target: Held, update: Uint8Array): void {
     const key = `${prefix}${target.name.name}/${randomId(random)}`;
     if (target.name.kind === "register" && target.keys.length >= compactRegisterAt) {
-      obsolete.push(...target.keys);
+      const replaced = new Set(target.keys);
+      // A change removes before it puts, so what is obsolete before it was stored is left out of it.
+      unsaved = unsaved.filter(([each]) => !replaced.has(each));
+      obsolete.push(...replaced);
       target.keys = [];
       unsaved.push([key, Y.encodeStateAsUpdate(target.document)]);
     } else {

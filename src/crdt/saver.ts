@@ -23,7 +23,13 @@ export interface SaverOptions {
 export const cursorKey = "cursor";
 
 /** Creates a saver: one store at a time, and what comes meanwhile goes together into the next. */
-export function createSaver({ records, takeUnsaved, confirmShared, onStored, onFailed }: SaverOptions): Saver {
+export function createSaver({
+  records,
+  takeUnsaved,
+  confirmShared,
+  onStored,
+  onFailed,
+}: SaverOptions): Saver {
   let noted = false;
   let cursor: Cursor | undefined;
   /** What a failed store left behind; goes first in the next. */
@@ -38,12 +44,14 @@ export function createSaver({ records, takeUnsaved, confirmShared, onStored, onF
       cursor = undefined;
       const taken = takeUnsaved();
       const change: StoredChange = {
-        put: [...(left.put ?? []), ...(taken.put ?? [])],
+        put: [...(left.put ?? []).filter(([key]) => !taken.remove?.includes(key)), ...(taken.put ?? [])],
         remove: [...(left.remove ?? []), ...(taken.remove ?? [])],
       };
       try {
         if (reached) await confirmShared();
-        await records.write(reached ? { ...change, put: [...(change.put ?? []), [cursorKey, { ...reached }]] } : change);
+        await records.write(
+          reached ? { ...change, put: [...(change.put ?? []), [cursorKey, { ...reached }]] } : change,
+        );
         left = {};
         onStored();
       } catch (failure) {

@@ -200,6 +200,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       void inTurn(adopt).catch(reportFailure);
     },
     tabLeft() {
+      if (closed) return;
       cancelAdoption();
       cancelAdoption = clock.after(lockFreeAfterMs, () => {
         if (link?.status.get() === "online") void inTurn(adopt).catch(reportFailure);

@@ -92,7 +92,8 @@ async function store(c: BlobContext, key: string, id: string): Promise<Response>
   const length = c.req.header("content-length");
   if (Number(length ?? 0) > maxReferenceBytes) return tooLarge();
   if (await c.env.BLOBS.head(key)) {
-    await body?.cancel();
+    // Cancelled, it would close the connection under the requests behind it.
+    await body?.pipeTo(new WritableStream());
     return new Response(null, { status: 200 });
   }
   const upload =

@@ -19,7 +19,7 @@ export interface DeliveryBoard {
 /** Opens the board over a room's registers. */
 export function openDeliveryBoard(documents: Documents): DeliveryBoard {
   const moved = createEmitter<void>();
-  const closed = createEmitter<void>();
+  let closed = false;
   const stop = documents.registerChanged.on(() => moved.emit());
 
   function isDelivered(message: Message): boolean {
@@ -39,22 +39,22 @@ export function openDeliveryBoard(documents: Documents): DeliveryBoard {
     isDelivered,
     delivered(message) {
       return new Promise((resolve, reject) => {
-        if (isDelivered(message)) return resolve();
-        const undo = moved.on(() => {
-          if (!isDelivered(message)) return;
+        const look = (): void => {
+          if (isDelivered(message)) resolve();
+          else if (closed)
+            reject(new FlockError("crdt/closed", `The room closed before ${message.id} was delivered.`));
+          else return;
           undo();
-          undoClosed();
-          resolve();
-        });
-        const undoClosed = closed.on(() => {
-          reject(new FlockError("crdt/closed", `The room was closed before ${message.id} was delivered.`));
-        });
+        };
+        const undo = moved.on(look);
+        look();
       });
     },
     onMoved: (listener) => moved.on(listener),
     close() {
       stop();
-      closed.emit();
+      closed = true;
+      moved.emit();
     },
   };
 }

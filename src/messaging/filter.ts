@@ -1,6 +1,11 @@
 import * as z from "zod/mini";
 import { FlockError } from "../base/index.ts";
-import { addresses, type ConsumerRecord, maxConsumerNameLength, messageBodySchema } from "../protocol/index.ts";
+import {
+  addresses,
+  type ConsumerRecord,
+  maxConsumerNameLength,
+  messageBodySchema,
+} from "../protocol/index.ts";
 import type { Message } from "./message.ts";
 
 /** Which messages a handler takes. */

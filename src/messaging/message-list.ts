@@ -1,5 +1,5 @@
 import { type Clock, createStore, type Store, type Undo } from "../base/index.ts";
-import { defineView, type Documents, openView, type WriteStage } from "../crdt/index.ts";
+import { type Documents, defineView, openView, type WriteStage } from "../crdt/index.ts";
 import { messageKind } from "../protocol/index.ts";
 import type { DeliveryBoard } from "./delivery.ts";
 import { type Message, readMessage } from "./message.ts";

@@ -1,4 +1,4 @@
-import { fromUtf8, FlockError, toUtf8 } from "../base/index.ts";
+import { FlockError, fromUtf8, toUtf8 } from "../base/index.ts";
 import type { Write, Writer } from "../crdt/index.ts";
 import { createWrite } from "../crdt/index.ts";
 import {
@@ -60,7 +60,9 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
   let before: Promise<unknown> | undefined;
 
   async function append(body: MessageBody): Promise<SentMessage> {
-    const json = Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as JsonObject;
+    const json = Object.fromEntries(
+      Object.entries(body).filter(([, value]) => value !== undefined),
+    ) as JsonObject;
     const references = body.reference ? [body.reference.id] : [];
     const appended = writer.append({ kind: messageKind, parents: [], body: json }, { references });
     await appended.shown();
@@ -99,9 +101,12 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
       });
       const bytes = isBytes ? content : toUtf8(JSON.stringify(content));
       if (tierOf(policy, body.type, bytes.length, isBytes) === "value") {
-        return before ? inOrder(() => append(body)) : append(body);
+        if (!before) return append(body);
+        const copy = structuredClone(body);
+        return inOrder(() => append(copy));
       }
-      const { content: _, ...rest } = body;
+      // A message that waits says what it said when it was sent, whatever its sender does to the object meanwhile.
+      const { content: _, ...rest } = structuredClone({ ...body, content: null });
       const stored = refs.put(bytes, { contentType: isBytes ? bytesType : jsonType });
       // Its failure is told by the message that waits for it, also where one before it fails first.
       stored.catch(() => undefined);
@@ -113,9 +118,13 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
 function tierOf(policy: PolicyManager, type: string, sizeBytes: number, isBytes: boolean): Tier {
   if (!isBytes) return policy.choose(type, sizeBytes);
   if (policy.policyFor(type).kind !== "always-value") return "reference";
-  throw new FlockError("messaging/invalid-message", `Messages of type ${type} travel by value, and bytes can't: send JSON.`, {
-    details: { path: "content" },
-  });
+  throw new FlockError(
+    "messaging/invalid-message",
+    `Messages of type ${type} travel by value, and bytes can't: send JSON.`,
+    {
+      details: { path: "content" },
+    },
+  );
 }
 
 /**
@@ -140,9 +149,13 @@ export async function resolveContent(
   }
   const content = text === undefined ? undefined : parseJson(text);
   if (content === undefined) {
-    throw new FlockError("messaging/invalid-message", `The content of ${message.id} says it is JSON and is not.`, {
-      details: { path: "content", reference: reference.id },
-    });
+    throw new FlockError(
+      "messaging/invalid-message",
+      `The content of ${message.id} says it is JSON and is not.`,
+      {
+        details: { path: "content", reference: reference.id },
+      },
+    );
   }
   return { ...message, content };
 }

@@ -10,17 +10,23 @@ export function isDone(position: LanePosition, page: PageName, index: number): b
 }
 
 /** The entry to handle next; undefined where none is here, or one before it is still to come. */
-export function nextAt(position: LanePosition, pages: readonly LoggedPage[]): { page: LoggedPage; index: number } | undefined {
+export function nextAt(
+  position: LanePosition,
+  pages: readonly LoggedPage[],
+): { page: LoggedPage; index: number } | undefined {
   for (const page of pages) {
     if (page.name.number < position.below) continue;
     const floor = position.pages[formatPageName(page.name)] ?? 0;
-    if (floor < page.entries.length) return isPrecededWhole(position, page) ? { page, index: floor } : undefined;
+    if (floor < page.entries.length)
+      return isPrecededWhole(position, page) ? { page, index: floor } : undefined;
   }
   return undefined;
 }
 
 function isPrecededWhole(position: LanePosition, { previous }: LoggedPage): boolean {
-  return previous === undefined || previous.length === 0 || isDone(position, previous.page, previous.length - 1);
+  return (
+    previous === undefined || previous.length === 0 || isDone(position, previous.page, previous.length - 1)
+  );
 }
 
 /** The position past an entry; pages that are done for good are forgotten. */
@@ -41,7 +47,9 @@ function forget(position: LanePosition, pages: readonly LoggedPage[]): LanePosit
     const here = pages.filter(({ name }) => name.number === below);
     const isFollowed = pages.some(
       ({ name, previous }) =>
-        name.number > below && previous?.page.number === below && isDone(position, previous.page, previous.length - 1),
+        name.number > below &&
+        previous?.page.number === below &&
+        isDone(position, previous.page, previous.length - 1),
     );
     const isRead = here.every(({ name, entries }) => isDone(position, name, entries.length - 1));
     if (!isFollowed || !isRead) break;

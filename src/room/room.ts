@@ -1,9 +1,37 @@
 import type { Awareness } from "y-protocols/awareness";
-import { type Closable, createEmitter, createScope, createStore, FlockError, parseId, type Store, type Undo } from "../base/index.ts";
-import { bindState, type DocumentsStatus, openDocuments, type StateOf, type StateSchema, type Write } from "../crdt/index.ts";
+import {
+  type Closable,
+  createEmitter,
+  createScope,
+  createStore,
+  FlockError,
+  parseId,
+  type Store,
+  type Undo,
+} from "../base/index.ts";
+import {
+  bindState,
+  type DocumentsStatus,
+  openDocuments,
+  type StateOf,
+  type StateSchema,
+  type Write,
+} from "../crdt/index.ts";
 import { type ListedMessage, openDeliveryBoard, openMessageList } from "../messaging/index.ts";
-import { maxCapabilities, maxCapabilityLength, parseRoomId, referencesPath, socketPath } from "../protocol/index.ts";
-import { type CommunicationPolicy, createHttpStore, createPolicyManager, type LayeredStore, openLayeredStore } from "../refstore/index.ts";
+import {
+  maxCapabilities,
+  maxCapabilityLength,
+  parseRoomId,
+  referencesPath,
+  socketPath,
+} from "../protocol/index.ts";
+import {
+  type CommunicationPolicy,
+  createHttpStore,
+  createPolicyManager,
+  type LayeredStore,
+  openLayeredStore,
+} from "../refstore/index.ts";
 import { type Agent, createAgent } from "./agent.ts";
 import { type ResolvedPlatform, type RoomPlatform, resolvePlatform } from "./platform.ts";
 import { type AgentInfo, openRoster } from "./roster.ts";
@@ -153,7 +181,10 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     scope.add(async () => {
       for (const agent of agents.values()) {
         // An agent that did not open has told its caller why.
-        await agent.then((opened) => opened.close(), () => undefined);
+        await agent.then(
+          (opened) => opened.close(),
+          () => undefined,
+        );
       }
     });
 
@@ -168,7 +199,10 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
 
     let wanted = true;
     let reachable = true;
-    const follow = (): void => (wanted && reachable ? documents.connect() : documents.disconnect());
+    const follow = (): void => {
+      if (wanted && reachable && !scope.closed) documents.connect();
+      else documents.disconnect();
+    };
     scope.add(
       platform.watchConnectivity((online) => {
         reachable = online;
@@ -204,7 +238,10 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
         assertOpen();
         assertCapabilities(capabilities);
         if (agents.has(name)) {
-          throw new FlockError("room/agent-exists", `The agent ${name} is open in this room already: use it, or close it first.`);
+          throw new FlockError(
+            "room/agent-exists",
+            `The agent ${name} is open in this room already: use it, or close it first.`,
+          );
         }
         const opening = openAgent(name, capabilities);
         agents.set(name, opening);
@@ -279,7 +316,11 @@ function parseRelay(address: string): RelayAddress {
   const isSecure = url.protocol === "https:" || url.protocol === "wss:";
   if (!isSecure && url.protocol !== "http:" && url.protocol !== "ws:") throw invalidRelay(address, undefined);
   const base = `${url.host}${url.pathname.replace(/\/+$/, "")}`;
-  return { host: base, http: `${isSecure ? "https" : "http"}://${base}`, webSocket: `${isSecure ? "wss" : "ws"}://${base}` };
+  return {
+    host: base,
+    http: `${isSecure ? "https" : "http"}://${base}`,
+    webSocket: `${isSecure ? "wss" : "ws"}://${base}`,
+  };
 }
 
 function invalidRelay(address: string, cause: unknown): FlockError {

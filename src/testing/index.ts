@@ -2,6 +2,7 @@
  * Owns what tests of rooms and of ports need: contract suites, and a simulated world of replicas, network, clock and
  * storage that a seed decides. Refuses to be imported by anything but tests.
  */
+export { persistenceContract } from "./persistence-contract.ts";
 export { type ContractCase, localReferenceStoreContract, referenceStoreContract } from "./reference-store-contract.ts";
 export { roomStorageContract } from "./room-storage-contract.ts";
 export type { CutOptions } from "./simulation/network.ts";

@@ -18,22 +18,26 @@ export function persistenceContract(open: () => Promise<Persistence>): ContractC
     cases.push({ id, title, run: async () => run(await open()) });
   }
 
-  add("STORE-10", "what was written is read, also by whoever opens the database next", async (persistence) => {
-    const store = await persistence.open("room/a");
-    const values: [string, StoredValue][] = [
-      ["bytes", new Uint8Array([0, 255])],
-      ["record", { list: [1, "two", null], nested: { yes: true } }],
-      ["text", ""],
-      ["nothing", null],
-    ];
-    await store.write({ put: values });
-    for (const [key, value] of values) same(await store.get(key), value, key);
-    same(await store.get("unknown"), undefined, "an unknown key");
-    await store.close();
-    const again = await persistence.open("room/a");
-    for (const [key, value] of values) same(await again.get(key), value, `${key} after opening again`);
-    await again.close();
-  });
+  add(
+    "STORE-10",
+    "what was written is read, also by whoever opens the database next",
+    async (persistence) => {
+      const store = await persistence.open("room/a");
+      const values: [string, StoredValue][] = [
+        ["bytes", new Uint8Array([0, 255])],
+        ["record", { list: [1, "two", null], nested: { yes: true } }],
+        ["text", ""],
+        ["nothing", null],
+      ];
+      await store.write({ put: values });
+      for (const [key, value] of values) same(await store.get(key), value, key);
+      same(await store.get("unknown"), undefined, "an unknown key");
+      await store.close();
+      const again = await persistence.open("room/a");
+      for (const [key, value] of values) same(await again.get(key), value, `${key} after opening again`);
+      await again.close();
+    },
+  );
 
   add("STORE-10", "databases are apart from each other", async (persistence) => {
     const [a, b] = [await persistence.open("room/a"), await persistence.open("room/ab")];
@@ -44,7 +48,16 @@ export function persistenceContract(open: () => Promise<Persistence>): ContractC
 
   add("STORE-11", "entries of a prefix come in the order of their keys", async (persistence) => {
     const store = await persistence.open("room/a");
-    const keys = ["page/1-2/000010", "page/1-2/000002", "page", "page/", "pagf", "page/é", "page/Z", "update/x"];
+    const keys = [
+      "page/1-2/000010",
+      "page/1-2/000002",
+      "page",
+      "page/",
+      "pagf",
+      "page/é",
+      "page/Z",
+      "update/x",
+    ];
     await store.write({ put: keys.map((key) => [key, key] as const) });
     const found = (await store.entries("page/")).map(([key]) => key);
     same(found, ["page/", "page/1-2/000002", "page/1-2/000010", "page/Z", "page/é"], "the keys");
@@ -56,7 +69,10 @@ export function persistenceContract(open: () => Promise<Persistence>): ContractC
   add("STORE-12", "a change removes first, then puts, and is whole", async (persistence) => {
     const store = await persistence.open("room/a");
     await store.write({ put: [["old", 1] as const, ["both", 1] as const] });
-    await store.write({ put: [["both", 2] as const, ["new", 3] as const], remove: ["old", "both", "unknown"] });
+    await store.write({
+      put: [["both", 2] as const, ["new", 3] as const],
+      remove: ["old", "both", "unknown"],
+    });
     const pairs = (await store.entries("")).map(([key, value]) => `${key} ${String(value)}`);
     same(pairs, ["both 2", "new 3"], "the pairs");
     await store.write({});
@@ -74,7 +90,11 @@ export function persistenceContract(open: () => Promise<Persistence>): ContractC
     const store = await persistence.open("room/a");
     await store.close();
     await store.close();
-    for (const call of [() => store.get("a"), () => store.entries(""), () => store.write({ put: [["a", 1]] })]) {
+    for (const call of [
+      () => store.get("a"),
+      () => store.entries(""),
+      () => store.write({ put: [["a", 1]] }),
+    ]) {
       await rejects(call);
     }
   });
@@ -93,20 +113,24 @@ export function persistenceContract(open: () => Promise<Persistence>): ContractC
     other?.();
   });
 
-  add("STORE-15", "a shared document is what it was, once confirmed, deletions included", async (persistence) => {
-    const first = await attach(persistence, "room/document/shared");
-    same(first.text(), "", "a new document");
-    first.document.getText("t").insert(0, "hello");
-    first.document.getText("t").delete(0, 1);
-    await first.store.confirm();
-    const second = await attach(persistence, "room/document/shared");
-    same(second.text(), "ello", "a second copy while the first is open");
-    await first.store.close();
-    await second.store.close();
-    const third = await attach(persistence, "room/document/shared");
-    same(third.text(), "ello", "after both have closed");
-    await third.store.close();
-  });
+  add(
+    "STORE-15",
+    "a shared document is what it was, once confirmed, deletions included",
+    async (persistence) => {
+      const first = await attach(persistence, "room/document/shared");
+      same(first.text(), "", "a new document");
+      first.document.getText("t").insert(0, "hello");
+      first.document.getText("t").delete(0, 1);
+      await first.store.confirm();
+      const second = await attach(persistence, "room/document/shared");
+      same(second.text(), "ello", "a second copy while the first is open");
+      await first.store.close();
+      await second.store.close();
+      const third = await attach(persistence, "room/document/shared");
+      same(third.text(), "ello", "after both have closed");
+      await third.store.close();
+    },
+  );
 
   add("STORE-15", "closing keeps what was written without a confirmation", async (persistence) => {
     const first = await attach(persistence, "room/document/shared");
@@ -118,22 +142,26 @@ export function persistenceContract(open: () => Promise<Persistence>): ContractC
     await second.store.close();
   });
 
-  add("STORE-16", "two that have a document open and do not hear each other are both kept", async (persistence) => {
-    const [a, b] = [
-      await attach(persistence, "room/document/shared"),
-      await attach(persistence, "room/document/shared"),
-    ];
-    a.document.getMap("m").set("a", 1);
-    b.document.getMap("m").set("b", 2);
-    await a.store.confirm();
-    await b.store.confirm();
-    a.document.getMap("m").set("again", 3);
-    await a.store.close();
-    await b.store.close();
-    const reader = await attach(persistence, "room/document/shared");
-    same(Object.entries(reader.document.getMap("m").toJSON()).sort().join(), "a,1,again,3,b,2", "the map");
-    await reader.store.close();
-  });
+  add(
+    "STORE-16",
+    "two that have a document open and do not hear each other are both kept",
+    async (persistence) => {
+      const [a, b] = [
+        await attach(persistence, "room/document/shared"),
+        await attach(persistence, "room/document/shared"),
+      ];
+      a.document.getMap("m").set("a", 1);
+      b.document.getMap("m").set("b", 2);
+      await a.store.confirm();
+      await b.store.confirm();
+      a.document.getMap("m").set("again", 3);
+      await a.store.close();
+      await b.store.close();
+      const reader = await attach(persistence, "room/document/shared");
+      same(Object.entries(reader.document.getMap("m").toJSON()).sort().join(), "a,1,again,3,b,2", "the map");
+      await reader.store.close();
+    },
+  );
 
   add("STORE-17", "forgetting takes every database of the prefix, and no other", async (persistence) => {
     for (const name of ["room/a", "room/b", "roof/a"]) {
@@ -195,5 +223,8 @@ async function rejects(call: () => Promise<unknown>): Promise<void> {
     () => undefined,
     (caught: unknown) => caught,
   );
-  check(isFlockError(failure, "crdt/storage-failed"), `the failure is ${String(failure)}, expected crdt/storage-failed`);
+  check(
+    isFlockError(failure, "crdt/storage-failed"),
+    `the failure is ${String(failure)}, expected crdt/storage-failed`,
+  );
 }

@@ -22,7 +22,7 @@ it("BASE-16: an abort rejects with the signal's reason", async () => {
 });
 
 it("BASE-16: a failure after an abort is nobody's", async () => {
-  await expect(abortable(Promise.reject(new Error("late")), AbortSignal.abort(new Error("enough")))).rejects.toThrow(
-    "enough",
-  );
+  await expect(
+    abortable(Promise.reject(new Error("late")), AbortSignal.abort(new Error("enough"))),
+  ).rejects.toThrow("enough");
 });

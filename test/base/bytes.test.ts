@@ -1,7 +1,15 @@
 import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { expect, it } from "vitest";
-import { concatBytes, equalBytes, fromHex, fromUtf8, sha256Hex, toHex, toUtf8 } from "../../src/base/index.ts";
+import {
+  concatBytes,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  sha256Hex,
+  toHex,
+  toUtf8,
+} from "../../src/base/index.ts";
 
 const bytes = fc.uint8Array({ maxLength: 200 });
 

@@ -34,9 +34,9 @@ it("BASE-1 control: a clock that believes the wall alone does not", () => {
     const tick = () => timestampFromMs(wall.now());
     return { tick, observe: (timestamp) => timestamp, latest: tick };
   };
-  expect(fc.check(fc.property(fc.array(later, { maxLength: 40 }), (steps) => rises(steps, wallOnly))).failed).toBe(
-    true,
-  );
+  expect(
+    fc.check(fc.property(fc.array(later, { maxLength: 40 }), (steps) => rises(steps, wallOnly))).failed,
+  ).toBe(true);
 });
 
 it("BASE-1: a clock goes on from where it was left", () => {
@@ -53,17 +53,16 @@ it("BASE-2: a foreign timestamp pulls the clock at most 60 s ahead of the wall",
   expect(timestampToMs(clock.tick())).toBe(61_000);
 });
 
-it.each([
-  Number.NaN,
-  -1,
-  1.5,
-  2 ** 53,
-  Number.POSITIVE_INFINITY,
-])("BASE-3: %s is no timestamp", (timestamp) => {
-  const clock = createHybridClock({ now: () => 1_000 });
-  expect(() => clock.observe(timestamp)).toThrow(expect.objectContaining({ code: "base/invalid-timestamp" }));
-  expect(clock.latest()).toBe(0);
-});
+it.each([Number.NaN, -1, 1.5, 2 ** 53, Number.POSITIVE_INFINITY])(
+  "BASE-3: %s is no timestamp",
+  (timestamp) => {
+    const clock = createHybridClock({ now: () => 1_000 });
+    expect(() => clock.observe(timestamp)).toThrow(
+      expect.objectContaining({ code: "base/invalid-timestamp" }),
+    );
+    expect(clock.latest()).toBe(0);
+  },
+);
 
 it("BASE-3: milliseconds survive the way through a timestamp", () => {
   fc.assert(fc.property(fc.nat({ max: 2 ** 43 - 1 }), (ms) => timestampToMs(timestampFromMs(ms)) === ms));

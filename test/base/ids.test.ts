@@ -11,24 +11,15 @@ describe("BASE-5: ids", () => {
     fc.assert(fc.property(fc.string(), (value) => isId(value) === /^[\w-]{1,64}$/.test(value)));
   });
 
-  it.each([
-    "",
-    "a b",
-    "a.b",
-    "a/b",
-    "ä",
-    "a\n",
-    "x".repeat(65),
-    undefined,
-    null,
-    7,
-    ["a"],
-  ])("BASE-5: %j is none", (value) => {
-    expect(isId(value)).toBe(false);
-    expect(() => parseId(value, "room")).toThrow(
-      expect.objectContaining({ code: "base/invalid-id", message: expect.stringContaining("room") }),
-    );
-  });
+  it.each(["", "a b", "a.b", "a/b", "ä", "a\n", "x".repeat(65), undefined, null, 7, ["a"]])(
+    "BASE-5: %j is none",
+    (value) => {
+      expect(isId(value)).toBe(false);
+      expect(() => parseId(value, "room")).toThrow(
+        expect.objectContaining({ code: "base/invalid-id", message: expect.stringContaining("room") }),
+      );
+    },
+  );
 
   it("BASE-6: a writer's name has three ids, and is read back", () => {
     fc.assert(
@@ -38,9 +29,12 @@ describe("BASE-5: ids", () => {
     );
   });
 
-  it.each(["", "a", "a.b", "a.b.c.d", "a..c", "a.b.", "a.b.c d", "a/b.c.d"])("BASE-6: %j names no writer", (value) => {
-    expect(parseWriterId(value)).toBeUndefined();
-  });
+  it.each(["", "a", "a.b", "a.b.c.d", "a..c", "a.b.", "a.b.c d", "a/b.c.d"])(
+    "BASE-6: %j names no writer",
+    (value) => {
+      expect(parseWriterId(value)).toBeUndefined();
+    },
+  );
 
   it("BASE-7: random ids have 11 characters, come from the given source and differ", () => {
     expect(randomId((length) => new Uint8Array(length).fill(255))).toBe("_".repeat(11));

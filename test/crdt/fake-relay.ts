@@ -1,3 +1,4 @@
+import type { OpenSocket, SocketEvents } from "../../src/crdt/transports/port.ts";
 import {
   type ControlMessage,
   controlChannel,
@@ -10,7 +11,6 @@ import {
   encodeFrame,
   type FramePart,
 } from "../../src/protocol/index.ts";
-import type { OpenSocket, SocketEvents } from "../../src/crdt/transports/port.ts";
 
 /** What a client sent, read: control messages as they are, document messages with the name of their document. */
 export type Sent = ControlMessage | { type: "document"; name: string | undefined; message: DocumentMessage };
@@ -23,7 +23,7 @@ export interface FakeSocket {
   readonly frames: Sent[][];
   readonly sent: Sent[];
   readonly frameBytes: number[];
-  /** Whether the client has closed it. */
+  /** Whether either side has closed it. */
   closed: boolean;
   open(): void;
   /** Sends one frame of these control and document messages. */
@@ -85,11 +85,15 @@ function createFakeSocket(url: string, protocols: readonly string[], events: Soc
             ? { channel: part.channel, payload: encodeDocumentMessage(part.message) }
             : { channel: controlChannel, payload: encodeControl(part as ControlMessage) },
       );
-      for (const part of parts) if ("type" in part && part.type === "name") numbered.set(part.channel, part.name);
+      for (const part of parts)
+        if ("type" in part && part.type === "name") numbered.set(part.channel, part.name);
       events.onFrame(encodeFrame(encoded));
     },
     sendBytes: (frame) => events.onFrame(frame),
-    close: tell,
+    close(code, reason = "") {
+      socket.closed = true;
+      tell(code, reason);
+    },
     join({ resumed = true, epoch = "epoch" } = {}) {
       events.onOpen();
       socket.send(

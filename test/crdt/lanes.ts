@@ -1,7 +1,13 @@
 import * as Y from "yjs";
 import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
 import { createPage, type Page } from "../../src/crdt/page.ts";
-import { type Batch, type EntryRecord, encodeBatch, encodeEntry, type PageName } from "../../src/protocol/index.ts";
+import {
+  type Batch,
+  type EntryRecord,
+  encodeBatch,
+  encodeEntry,
+  type PageName,
+} from "../../src/protocol/index.ts";
 
 /** One batch as a test says it: bodies of its entries, and what differs from the ordinary. */
 export interface WrittenBatch {

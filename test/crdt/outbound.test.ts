@@ -120,7 +120,9 @@ describe("outbound", () => {
     join();
     write();
     await uploads[0]?.answer({ kind: "refused", code: "gate/origin", message: "why" });
-    expect(refusals).toMatchObject([{ code: "crdt/refused", details: { code: "gate/origin", document: "lane/a.b.c/0-7" } }]);
+    expect(refusals).toMatchObject([
+      { code: "crdt/refused", details: { code: "gate/origin", document: "lane/a.b.c/0-7" } },
+    ]);
     write();
     expect(ranges()).toEqual(["0-1"]);
     join();

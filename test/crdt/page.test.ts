@@ -24,7 +24,10 @@ describe("pages", () => {
   it("LANE-1: a page begins with what it follows", () => {
     const written = writePage(3);
     const previous = { page: { number: 2, client: 9 }, length: 4 };
-    const page = readPage(written.name, [written.append({ bodies: ["a"], previous }), written.append({ bodies: ["b"] })]);
+    const page = readPage(written.name, [
+      written.append({ bodies: ["a"], previous }),
+      written.append({ bodies: ["b"] }),
+    ]);
     expect(page.previous).toBeUndefined();
     expect(bodiesOf(page)).toEqual(["a", "b"]);
     expect(page.previous).toEqual(previous);
@@ -34,7 +37,10 @@ describe("pages", () => {
     ["bytes that are no batch", (written) => written.appendRaw([new Uint8Array([9, 9])])],
     ["bare bytes", (written) => written.appendRaw(new Uint8Array([1]))],
     ["a plain object", (written) => written.appendRaw({ first: 0 })],
-    ["two batches in one element", (written) => written.appendRaw([new Uint8Array([1]), new Uint8Array([1])])],
+    [
+      "two batches in one element",
+      (written) => written.appendRaw([new Uint8Array([1]), new Uint8Array([1])]),
+    ],
     ["a first index that skips", (written) => written.append({ bodies: ["x"], first: 5 })],
     ["a first index that repeats", (written) => written.append({ bodies: ["x"], first: 0 })],
     [
@@ -43,7 +49,11 @@ describe("pages", () => {
     ],
   ])("LANE-2: %s ends the reading of the page, everywhere alike", (_, breakIt) => {
     const written = writePage(1);
-    const updates = [written.append({ bodies: ["a"] }), breakIt(written), written.append({ bodies: ["after"], first: 1 })];
+    const updates = [
+      written.append({ bodies: ["a"] }),
+      breakIt(written),
+      written.append({ bodies: ["after"], first: 1 }),
+    ];
     const inOneGo = readPage(written.name, updates);
     expect([bodiesOf(inOneGo), inOneGo.broken, inOneGo.length]).toEqual([["a"], true, 1]);
     const piecewise = createPage(written.name);
@@ -63,7 +73,9 @@ describe("pages", () => {
         (sizes, order) => {
           const written = writePage();
           let next = 0;
-          const updates = sizes.map((size) => written.append({ bodies: Array.from({ length: size }, () => next++) }));
+          const updates = sizes.map((size) =>
+            written.append({ bodies: Array.from({ length: size }, () => next++) }),
+          );
           const shuffled = [...order.map((at) => updates[at % updates.length] as Uint8Array), ...updates];
           const page = createPage(written.name);
           const read: unknown[] = [];

@@ -27,7 +27,7 @@ const entry = (id: number, state: object | undefined) => ({
 });
 
 describe("presence", () => {
-  it("PRES-1: changes of one's own are announced together, and those of others never", () => {
+  it("AWARE-1: changes of one's own are announced together, and those of others never", () => {
     const { board, clock, announced } = setUp();
     board.awareness.setLocalStateField("user", { name: "Ann" });
     board.awareness.setLocalStateField("cursor", 3);
@@ -43,7 +43,7 @@ describe("presence", () => {
     expect(announced).toHaveLength(1);
   });
 
-  it("PRES-2: who comes through the relay is shown, changes, and leaves", () => {
+  it("AWARE-2: who comes through the relay is shown, changes, and leaves", () => {
     const { board, states } = setUp();
     const told: number[] = [];
     board.others.subscribe((others) => told.push(others.length));
@@ -55,7 +55,7 @@ describe("presence", () => {
     expect([states(), board.others.get(), told]).toEqual([[], [], [1, 1, 0]]);
   });
 
-  it("PRES-3: one session that comes through the relay and a tab is here once", () => {
+  it("AWARE-3: one session that comes through the relay and a tab is here once", () => {
     const { board, states } = setUp();
     board.heardTab(presence("ben"));
     board.heardRelay([entry(7, presence("ben"))]);
@@ -69,7 +69,7 @@ describe("presence", () => {
     expect([states(), board.others.get()]).toEqual([[], []]);
   });
 
-  it("PRES-3: a tab that leaves is still here while the relay says so", () => {
+  it("AWARE-3: a tab that leaves is still here while the relay says so", () => {
     const { board, states } = setUp();
     board.heardTab(presence("ben"));
     board.heardRelay([entry(7, presence("ben"))]);
@@ -77,21 +77,24 @@ describe("presence", () => {
     expect([states().length, board.others.get().length]).toEqual([1, 1]);
   });
 
-  it("PRES-4: a connection of one's own that the relay still shows is nobody else", () => {
+  it("AWARE-4: a connection of one's own that the relay still shows is nobody else", () => {
     const { board, states } = setUp();
     board.heardRelay([entry(7, presence("me", own))]);
     expect([states(), board.others.get()]).toEqual([[], []]);
   });
 
-  it("PRES-5: a stock client's state is its awareness; what is no object shows nothing", () => {
+  it("AWARE-5: a stock client's state is its awareness; what is no object shows nothing", () => {
     const { board, states } = setUp();
     board.heardRelay([entry(8, { user: { name: "stock" } })]);
-    board.heardRelay([{ id: 9, clock: 1, state: "{" }, { id: 10, clock: 1, state: "[1]" }]);
+    board.heardRelay([
+      { id: 9, clock: 1, state: "{" },
+      { id: 10, clock: 1, state: "[1]" },
+    ]);
     board.heardRelay([{ id: 11, clock: 1, state: '{"__proto__":{"isAdmin":true}}' }]);
     expect([states(), board.others.get()]).toEqual([[{ user: { name: "stock" } }], []]);
   });
 
-  it("PRES-6: closing leaves no timer and announces nothing more", () => {
+  it("AWARE-6: closing leaves no timer and announces nothing more", () => {
     const { board, clock, announced } = setUp();
     board.awareness.setLocalStateField("user", 1);
     board.close();

@@ -70,15 +70,28 @@ describe("joining", () => {
     link.connect();
     expect([relay.sockets.length, link.status.get()]).toEqual([1, "connecting"]);
     const { last } = relay;
-    expect([last.url, last.protocols]).toEqual(["ws://relay.example/v1/rooms/team/socket", ["flockstate.v1"]]);
+    expect([last.url, last.protocols]).toEqual([
+      "ws://relay.example/v1/rooms/team/socket",
+      ["flockstate.v1"],
+    ]);
     last.open();
     expect(last.frames).toEqual([[{ type: "join", version: 1, epoch: "e1", sequence: 9 }]]);
     last.send({ type: "welcome", version: 1, epoch: "e1", sequence: 12, resumed: true, presence: 3 });
-    last.send({ type: "name", channel: 4, name: "shared" }, { channel: 4, message: step1 }, { type: "cursor", sequence: 12 });
+    last.send(
+      { type: "name", channel: 4, name: "shared" },
+      { channel: 4, message: step1 },
+      { type: "cursor", sequence: 12 },
+    );
     expect(link.status.get()).toBe("connecting");
     last.send({ type: "joined" }, { type: "presences", entries: [] });
     expect(link.status.get()).toBe("online");
-    expect(heard).toEqual(["welcomed e1 true", "message shared 4", "advanced e1 12", "joined", "presences 0"]);
+    expect(heard).toEqual([
+      "welcomed e1 true",
+      "message shared 4",
+      "advanced e1 12",
+      "joined",
+      "presences 0",
+    ]);
   });
 
   it("LINK-1: a cursor that does not hold counts from zero in the new epoch", () => {
@@ -107,7 +120,9 @@ describe("joining", () => {
     relay.last.join();
     await settle();
     expect(relay.sockets).toHaveLength(2);
-    expect(relay.last.sent.filter(({ type }) => type === "presence")).toEqual([{ type: "presence", state: '{"a":2}' }]);
+    expect(relay.last.sent.filter(({ type }) => type === "presence")).toEqual([
+      { type: "presence", state: '{"a":2}' },
+    ]);
   });
 });
 
@@ -226,7 +241,8 @@ describe("uploads", () => {
     expect(documents.map((each) => each.type === "document" && each.name)).toEqual(
       sizes.map((_, index) => `shared/d${index % 3}`),
     );
-    for (let mark = 1; mark <= relay.last.mark; mark++) relay.last.send({ type: "acknowledge", number: mark });
+    for (let mark = 1; mark <= relay.last.mark; mark++)
+      relay.last.send({ type: "acknowledge", number: mark });
     await settle();
     expect(outcomes).toHaveLength(sizes.length);
     expect(outcomes.every((outcome) => outcome.endsWith("acknowledged"))).toBe(true);
@@ -252,8 +268,16 @@ describe("uploads", () => {
 describe("trouble", () => {
   it.each<[string, Uint8Array, string]>([
     ["bytes that are no frame", new Uint8Array([1, 200]), "protocol/malformed-frame"],
-    ["a control message that is none", encodeFrame([{ channel: 0, payload: new Uint8Array([99]) }]), "protocol/malformed-frame"],
-    ["a channel that was not named", encodeFrame([{ channel: 8, payload: update() }]), "protocol/unknown-channel"],
+    [
+      "a control message that is none",
+      encodeFrame([{ channel: 0, payload: new Uint8Array([99]) }]),
+      "protocol/malformed-frame",
+    ],
+    [
+      "a channel that was not named",
+      encodeFrame([{ channel: 8, payload: update() }]),
+      "protocol/unknown-channel",
+    ],
     ["a frame past 1 MiB", new Uint8Array(maxFrameBytes + 1), "protocol/frame-too-large"],
   ])("LINK-7: %s from the relay is reported, and the link connects anew", (_, frame, code) => {
     const { relay, link, clock, problems, heard } = online();
@@ -293,7 +317,9 @@ describe("trouble", () => {
         clock.advance(delay);
       }
       expect(relay.sockets).toHaveLength(10);
-      expect(waits).toEqual([250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000].map((ms) => ms * share));
+      expect(waits).toEqual(
+        [250, 500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000, 15_000].map((ms) => ms * share),
+      );
     }
   });
 
@@ -309,18 +335,21 @@ describe("trouble", () => {
     expect(clock.delays()).toEqual([250]);
   });
 
-  it.each([4400, 4404, 4406, 4409, 4413, 4499])("LINK-10: close code %i stops the link and is reported", (code) => {
-    const { relay, link, clock, problems, heard } = online();
-    relay.last.send({ type: "problem", code: "protocol/not-joined", message: "no" });
-    relay.last.close(code, "why");
-    expect(problems.map((problem) => [problem.code, problem.details])).toEqual([
-      ["crdt/refused", { code: "protocol/not-joined" }],
-      ["crdt/refused", { closeCode: code, reason: "why" }],
-    ]);
-    expect([heard, link.status.get(), clock.delays()]).toEqual([["dropped"], "offline", []]);
-    link.connect();
-    expect(relay.sockets).toHaveLength(2);
-  });
+  it.each([4400, 4404, 4406, 4409, 4413, 4499])(
+    "LINK-10: close code %i stops the link and is reported",
+    (code) => {
+      const { relay, link, clock, problems, heard } = online();
+      relay.last.send({ type: "problem", code: "protocol/not-joined", message: "no" });
+      relay.last.close(code, "why");
+      expect(problems.map((problem) => [problem.code, problem.details])).toEqual([
+        ["crdt/refused", { code: "protocol/not-joined" }],
+        ["crdt/refused", { closeCode: code, reason: "why" }],
+      ]);
+      expect([heard, link.status.get(), clock.delays()]).toEqual([["dropped"], "offline", []]);
+      link.connect();
+      expect(relay.sockets).toHaveLength(2);
+    },
+  );
 
   it.each([1000, 1006, 1011, 4503])("LINK-10: after close code %i the link connects again", (code) => {
     const { relay, link, problems, clock } = online();
@@ -357,7 +386,12 @@ describe("trouble", () => {
     const { relay, link, clock, heard } = online();
     const old = relay.last;
     link.disconnect();
-    expect([old.closed, heard, link.status.get(), clock.delays()]).toEqual([true, ["dropped"], "offline", []]);
+    expect([old.closed, heard, link.status.get(), clock.delays()]).toEqual([
+      true,
+      ["dropped"],
+      "offline",
+      [],
+    ]);
     old.close(4400);
     old.send({ type: "cursor", sequence: 9 });
     expect(heard).toEqual(["dropped"]);

@@ -8,8 +8,15 @@ import { settle } from "./fake-relay.ts";
 async function setUp() {
   const records = await createInMemoryPersistence().open("records");
   const events: string[] = [];
-  const state: { unsaved: [string, string][]; fails: boolean; confirmFails: boolean; confirm: Promise<void> } = {
+  const state: {
+    unsaved: [string, string][];
+    obsolete: string[];
+    fails: boolean;
+    confirmFails: boolean;
+    confirm: Promise<void>;
+  } = {
     unsaved: [],
+    obsolete: [],
     fails: false,
     confirmFails: false,
     confirm: Promise.resolve(),
@@ -26,7 +33,7 @@ async function setUp() {
     takeUnsaved() {
       const put = state.unsaved;
       state.unsaved = [];
-      return { put };
+      return { put, remove: state.obsolete };
     },
     async confirmShared() {
       events.push("confirm");
@@ -101,6 +108,20 @@ describe("the saver", () => {
     await saver.flush();
     expect(events.slice(2)).toEqual(["confirm", "write update/a update/b cursor", "stored"]);
     expect(await records.get(cursorKey)).toEqual(cursor(5));
+  });
+
+  it("STORE-2: what became obsolete while its store failed is not stored any more", async () => {
+    const { saver, state, records } = await setUp();
+    state.fails = true;
+    state.unsaved = [["update/a", "a"]];
+    saver.note();
+    await settle();
+    state.fails = false;
+    state.unsaved = [["update/b", "b"]];
+    state.obsolete = ["update/a"];
+    saver.note();
+    await saver.flush();
+    expect((await records.entries("")).map(([key]) => key)).toEqual(["update/b"]);
   });
 
   it("STORE-2: a flush tries again what is left, and a newer cursor is not replaced by an older", async () => {

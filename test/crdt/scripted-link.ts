@@ -20,7 +20,11 @@ export interface ScriptedLink extends RelayLink {
 }
 
 export const acknowledged: UploadOutcome = { kind: "acknowledged" };
-export const refused = (code: string): UploadOutcome => ({ kind: "refused", code, message: "so says the relay" });
+export const refused = (code: string): UploadOutcome => ({
+  kind: "refused",
+  code,
+  message: "so says the relay",
+});
 
 export function createScriptedLink({ answer }: { answer?: UploadOutcome } = {}): ScriptedLink {
   const status = createStore<LinkState>("offline");
@@ -38,7 +42,8 @@ export function createScriptedLink({ answer }: { answer?: UploadOutcome } = {}):
     send: (name, payload) => void sent.push({ name, message: decodeDocumentMessage(payload) }),
     upload(name, payload) {
       const message = decodeDocumentMessage(payload);
-      if (message.type !== "update" && message.type !== "step2") throw new Error(`${message.type} is no upload.`);
+      if (message.type !== "update" && message.type !== "step2")
+        throw new Error(`${message.type} is no upload.`);
       return new Promise((resolve) => {
         uploads.push({
           name,

@@ -12,7 +12,13 @@ type Persistence = ReturnType<typeof createInMemoryPersistence>;
 
 let nextClient = 1;
 
-async function open({ persistence = createInMemoryPersistence(), withLink = true }: { persistence?: Persistence; withLink?: boolean } = {}) {
+async function open({
+  persistence = createInMemoryPersistence(),
+  withLink = true,
+}: {
+  persistence?: Persistence;
+  withLink?: boolean;
+} = {}) {
   const link = createScriptedLink();
   const clock = createManualClock();
   const problems: FlockError[] = [];
@@ -36,7 +42,8 @@ async function open({ persistence = createInMemoryPersistence(), withLink = true
 
 const say = (message: DocumentMessage) => encodeDocumentMessage(message);
 const fromRelay = (update: Uint8Array) => say({ type: "update", update });
-const clocksOf = (update: Uint8Array) => say({ type: "step1", stateVector: Y.encodeStateVectorFromUpdate(update) });
+const clocksOf = (update: Uint8Array) =>
+  say({ type: "step1", stateVector: Y.encodeStateVectorFromUpdate(update) });
 const textOf = (document: Y.Doc) => document.getText("t").toString();
 
 function someoneWrites(text: string, base?: Uint8Array): Uint8Array {
@@ -68,7 +75,9 @@ describe("shared documents and the relay", () => {
     document.joined("epoch");
     await settle();
     expect([textOf(document.document), link.uploads, document.pending]).toEqual(["theirs", [], 0]);
-    expect(document.receiveFromRelay(fromRelay(someoneWrites(" more", Y.encodeStateAsUpdate(document.document))))).toEqual({
+    expect(
+      document.receiveFromRelay(fromRelay(someoneWrites(" more", Y.encodeStateAsUpdate(document.document)))),
+    ).toEqual({
       result: "applied",
     });
     await settle();
@@ -112,7 +121,9 @@ describe("shared documents and the relay", () => {
     const write = document.write();
     expect([link.uploads, document.pending]).toEqual([[], 1]);
     document.joined("epoch");
-    expect(link.sent).toEqual([{ name: "shared", message: { type: "step1", stateVector: emptyStateVector } }]);
+    expect(link.sent).toEqual([
+      { name: "shared", message: { type: "step1", stateVector: emptyStateVector } },
+    ]);
     document.document.getText("t").insert(7, "!");
     expect(link.uploads).toEqual([]);
     document.receiveFromRelay(say({ type: "step1", stateVector: emptyStateVector }));
@@ -177,7 +188,10 @@ describe("shared documents and the relay", () => {
     document.document.getText("t").insert(0, "too deep");
     const write = document.write();
     const relayed = write.settled("relayed");
-    const failed = expect(relayed).rejects.toMatchObject({ code: "crdt/refused", details: { code: "gate/depth" } });
+    const failed = expect(relayed).rejects.toMatchObject({
+      code: "crdt/refused",
+      details: { code: "gate/depth" },
+    });
     await link.uploads[0]?.answer(refused("gate/depth"));
     await failed;
     document.document.getText("t").insert(0, "after: ");
@@ -196,7 +210,9 @@ describe("shared documents and the relay", () => {
     const whole = someoneWrites("base");
     const next = Y.diffUpdate(someoneWrites(" more", whole), Y.encodeStateVectorFromUpdate(whole));
     expect(document.receiveFromRelay(fromRelay(next))).toEqual({ result: "gap" });
-    expect(document.receiveFromRelay(fromRelay(new Uint8Array([9, 9, 9])))).toMatchObject({ result: "refused" });
+    expect(document.receiveFromRelay(fromRelay(new Uint8Array([9, 9, 9])))).toMatchObject({
+      result: "refused",
+    });
     expect(textOf(document.document)).toBe("");
     expect(document.receiveFromRelay(fromRelay(whole))).toEqual({ result: "applied" });
     expect(document.receiveFromRelay(fromRelay(whole))).toEqual({ result: "known" });
@@ -219,7 +235,11 @@ describe("shared documents on this device", () => {
     const second = await open({ persistence });
     second.document.joined("epoch");
     await settle();
-    expect([textOf(second.document.document), second.link.sent, second.document.pending]).toEqual(["bc", [], 0]);
+    expect([textOf(second.document.document), second.link.sent, second.document.pending]).toEqual([
+      "bc",
+      [],
+      0,
+    ]);
   });
 
   it.each<[string, (text: Y.Text) => void]>([

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
 import * as z from "zod/mini";
-import { createWrite } from "../../src/crdt/write.ts";
 import { bindState, list, map, type StateSchema, table, text } from "../../src/crdt/index.ts";
+import { createWrite } from "../../src/crdt/write.ts";
 import { emptyUpdate, gateLimits, scanUpdate } from "../../src/protocol/index.ts";
 
 const finding = z.object({ id: z.string(), score: z.number() });
@@ -148,7 +148,9 @@ describe("state handles", () => {
   });
 
   it("STATE-7: an asynchronous schema is refused", () => {
-    const slow = { "~standard": { version: 1, vendor: "test", validate: async (value: unknown) => ({ value }) } } as const;
+    const slow = {
+      "~standard": { version: 1, vendor: "test", validate: async (value: unknown) => ({ value }) },
+    } as const;
     const { state } = bind({ board: map(slow) });
     expect(() => state.board.set("a", 1)).toThrow(invalid);
   });
@@ -185,7 +187,9 @@ describe("state handles", () => {
     (nested.get("inner") as Y.Text).insert(2, "!");
     nested.set("more", 1);
     expect({ ...state.board.get() }).toEqual({ nested: { inner: "hi!", more: 1 } });
-    expect({ ...bind(schema, replica(document)).state.board.get() }).toEqual({ nested: { inner: "hi!", more: 1 } });
+    expect({ ...bind(schema, replica(document)).state.board.get() }).toEqual({
+      nested: { inner: "hi!", more: 1 },
+    });
   });
 
   it("STATE-8: a type of another kind under a known name reads as nothing", () => {
@@ -199,14 +203,18 @@ describe("state handles", () => {
   });
 
   it("STATE-9: everything that a handle lets through passes the gate", () => {
-    const value = fc.jsonValue({ maxDepth: 6 }).filter((drawn) => !JSON.stringify(drawn).includes("__proto__"));
+    const value = fc
+      .jsonValue({ maxDepth: 6 })
+      .filter((drawn) => !JSON.stringify(drawn).includes("__proto__"));
     let deep: unknown = 1;
     for (let level = 0; level < gateLimits.valueDepth; level++) deep = level % 2 ? [deep] : { a: deep };
     const written = (change: (state: ReturnType<typeof bind<typeof schema>>["state"]) => void) => {
       const { state, document } = bind(schema);
       change(state);
       const context = { clockOf: () => 0, depthOf: () => 0 };
-      expect(scanUpdate(Y.encodeStateAsUpdate(document), { profile: "shared", context })).toMatchObject({ ok: true });
+      expect(scanUpdate(Y.encodeStateAsUpdate(document), { profile: "shared", context })).toMatchObject({
+        ok: true,
+      });
     };
     written((state) => state.board.set("deep", deep as never));
     fc.assert(

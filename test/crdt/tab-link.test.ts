@@ -26,7 +26,11 @@ function createBus() {
 
 const bytes = (...values: number[]) => new Uint8Array(values);
 
-function openTab(bus: ReturnType<typeof createBus>, session: string, documents: Record<string, Uint8Array> = {}) {
+function openTab(
+  bus: ReturnType<typeof createBus>,
+  session: string,
+  documents: Record<string, Uint8Array> = {},
+) {
   const clock = createManualClock();
   const heard: string[] = [];
   const own: Presence = { session, writers: [], awareness: null };
@@ -139,6 +143,11 @@ describe("tabs", () => {
     tab.link.publish("x", bytes(1));
     tab.link.announce({ session: a, writers: [], awareness: null });
     bus.post({ type: "presence", from: b, presence: { session: b, writers: [], awareness: null } });
-    expect([bus.posted.length, tab.heard, tab.clock.delays(), bus.ends.size]).toEqual([length + 1, [], [], 0]);
+    expect([bus.posted.length, tab.heard, tab.clock.delays(), bus.ends.size]).toEqual([
+      length + 1,
+      [],
+      [],
+      0,
+    ]);
   });
 });

@@ -61,7 +61,9 @@ describe("views", () => {
       fc.property(shuffled, ([all, other]) => {
         expect(fold(other)).toEqual(fold(all));
         const late = openView(createLog(other), inOrder);
-        expect(Object.fromEntries([...late.keys()].sort().map((key) => [key, late.get(key)]))).toEqual(fold(all));
+        expect(Object.fromEntries([...late.keys()].sort().map((key) => [key, late.get(key)]))).toEqual(
+          fold(all),
+        );
       }),
       { numRuns: 60 },
     );
@@ -74,7 +76,8 @@ describe("views", () => {
       log.added.on((arrived) => {
         for (const entry of arrived) {
           const key = definition.key(entry);
-          if (key !== undefined) states.set(key, definition.step(states.get(key) ?? definition.init(key), entry) as never);
+          if (key !== undefined)
+            states.set(key, definition.step(states.get(key) ?? definition.init(key), entry) as never);
         }
       });
       return { ...view, keys: () => states.keys(), get: (key) => states.get(key) };
@@ -90,7 +93,13 @@ describe("views", () => {
   it("VIEW-2: an entry folds after those that it rests on, even where its clock is earlier", () => {
     const parent: Placed = { writer: "b.b.b", number: 0, clock: 90, body: "x-parent" };
     const child: Placed = { writer: "a.a.a", number: 0, clock: 5, parents: [id(parent)], body: "x-child" };
-    const grandchild: Placed = { writer: "a.a.b", number: 0, clock: 1, parents: [id(child)], body: "x-grandchild" };
+    const grandchild: Placed = {
+      writer: "a.a.b",
+      number: 0,
+      clock: 1,
+      parents: [id(child)],
+      body: "x-grandchild",
+    };
     expect(fold([grandchild, child, parent])).toEqual({ x: ["x-parent", "x-child", "x-grandchild"] });
   });
 
@@ -112,7 +121,9 @@ describe("views", () => {
       { writer: "a.a.a", number: 1, clock: 1, parents: ["b.b.b/1-7/0"], body: "x-one" },
       { writer: "b.b.b", number: 1, clock: 1, parents: ["a.a.a/1-7/0"], body: "x-two" },
     ];
-    expect(fold([...circle, { writer: "c.c.c", number: 0, clock: 1, body: "x-fine" }])).toEqual({ x: ["x-fine"] });
+    expect(fold([...circle, { writer: "c.c.c", number: 0, clock: 1, body: "x-fine" }])).toEqual({
+      x: ["x-fine"],
+    });
   });
 
   it("VIEW-3: an entry at the end is one step; an earlier one folds its key anew and no other", () => {

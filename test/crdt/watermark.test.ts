@@ -17,7 +17,12 @@ async function settledOf(promises: Record<string, Promise<void>>): Promise<strin
 
 it("STATE-1: who waits for a number hears of it when it is reached, and not before", async () => {
   const mark = createWatermark(1);
-  const waiting = { past: mark.reached(0), now: mark.reached(1), next: mark.reached(2), far: mark.reached(9) };
+  const waiting = {
+    past: mark.reached(0),
+    now: mark.reached(1),
+    next: mark.reached(2),
+    far: mark.reached(9),
+  };
   expect(await settledOf(waiting)).toEqual(["past", "now"]);
   mark.advance(5);
   mark.advance(3);
@@ -53,5 +58,7 @@ it("STATE-2: the stages of a write are independent, and delivered needs an addre
   await write.settled("relayed");
   expect(await settledOf({ local: write.settled("local") })).toEqual([]);
   await expect(write.settled("delivered")).rejects.toMatchObject({ code: "crdt/no-addressee" });
-  await expect(write.settled("local", { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow("enough");
+  await expect(write.settled("local", { signal: AbortSignal.abort(new Error("enough")) })).rejects.toThrow(
+    "enough",
+  );
 });

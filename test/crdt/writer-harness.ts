@@ -18,7 +18,8 @@ export const register = (capabilities: readonly string[] = []): RegisterRecord =
 
 let seed = 0;
 /** Random enough for tests: never the same twice. */
-export const random = (length: number): Uint8Array => new Uint8Array(length).map(() => (seed = (seed * 181 + 97) % 65_521));
+export const random = (length: number): Uint8Array =>
+  new Uint8Array(length).map(() => (seed = (seed * 181 + 97) % 65_521));
 
 /** A database whose writes can be made to fail, and are counted. */
 export function watched(records: KeyValueStore) {
@@ -65,7 +66,6 @@ export async function setUpWriter({
   });
   writer.stored.on(({ name }) => told.push(name));
   const append = (body: string) => writer.append({ kind: "note", parents: [], body });
-  const bodies = () =>
-    log.pages(writerName).map(({ entries }) => entries.map(({ body }) => body));
+  const bodies = () => log.pages(writerName).map(({ entries }) => entries.map(({ body }) => body));
   return { writer, clock, log, problems, state, told, persistence, link, append, bodies };
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { parseEntryId } from "../../src/protocol/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
+import { parseEntryId } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 import { acknowledged, createScriptedLink, refused, type ScriptedLink } from "./scripted-link.ts";
 import { register, setUpWriter, writerName } from "./writer-harness.ts";
@@ -63,7 +63,9 @@ describe("appending", () => {
 
   it("LANE-8: an entry past 128 KiB, or in no form, is refused, and nothing of it stays", async () => {
     const { writer, append, bodies, log } = await setUpWriter();
-    expect(() => append("x".repeat(128 * 1024))).toThrow(expect.objectContaining({ code: "crdt/entry-too-large" }));
+    expect(() => append("x".repeat(128 * 1024))).toThrow(
+      expect.objectContaining({ code: "crdt/entry-too-large" }),
+    );
     expect(() => writer.append({ kind: "Not a kind", parents: [], body: 1 })).toThrow(
       expect.objectContaining({ code: "protocol/malformed-batch" }),
     );
@@ -242,7 +244,9 @@ describe("stages", () => {
 
 describe("registers", () => {
   it("REG-1: changes within a short time are stored and sent as one; readers see each at once", async () => {
-    const { writer, clock, link, state, told } = await setUpWriter({ link: createScriptedLink({ answer: acknowledged }) });
+    const { writer, clock, link, state, told } = await setUpWriter({
+      link: createScriptedLink({ answer: acknowledged }),
+    });
     link.online(true);
     let heard = 0;
     writer.registerChanged.on(() => heard++);
@@ -263,7 +267,8 @@ describe("registers", () => {
     expect(registers).toHaveLength(2);
     expect(told).toEqual([`register/${writerName}`, `register/${writerName}`]);
     const document = new Y.Doc();
-    for (const { name, update } of link.uploads) if (name.startsWith("register/")) Y.applyUpdate(document, update);
+    for (const { name, update } of link.uploads)
+      if (name.startsWith("register/")) Y.applyUpdate(document, update);
     expect(document.getMap("r").get("v")).toEqual(register(["c"]));
     await writer.close();
   });

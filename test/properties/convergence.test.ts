@@ -1,16 +1,15 @@
 import { describe, expect, it } from "vitest";
+import { forgetfulRelay, isCaught } from "./faults.ts";
 import { playFlock } from "./flock.ts";
 import { forSeeds, seedsFor } from "./seeds.ts";
 
 describe("a flock after the heal", () => {
-  it("SIM-1: the same seed gives the same run", async () => {
-    const first = await playFlock(3);
-    const again = await playFlock(3);
-    expect(again.fingerprint).toBe(first.fingerprint);
-    expect((await playFlock(4)).fingerprint).not.toBe(first.fingerprint);
-  });
+  forSeeds("PROP-1 every replica has the same state and the same messages", seedsFor(300), (seed) =>
+    playFlock(seed),
+  );
 
-  forSeeds("PROP-1: every replica has the same state and the same messages", seedsFor(300), async (seed) => {
-    await playFlock(seed);
+  it("PROP-1 control: a relay that keeps every 7th row to itself is caught", async () => {
+    const relay = forgetfulRelay(7);
+    expect(await isCaught(/state differs|lacks/, 20, (seed) => playFlock(seed, { relay }))).toBe(true);
   });
 });

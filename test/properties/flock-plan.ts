@@ -24,6 +24,8 @@ export interface PlannedMember {
   name: string;
   browser: string;
   agents: readonly string[];
+  /** Whether it is gone for good before the heal: another tab sends what it left, others have its agents. */
+  retires: boolean;
 }
 
 /** What may happen in a run, each as a weight. */
@@ -99,7 +101,11 @@ export function drawPlan(
     const first = ownAgents ? (free[0] as string) : random.pick(agentNames);
     const second = random.pick(agentNames);
     const agents = !ownAgents && random.chance(0.3) && second !== first ? [first, second] : [first];
-    members.push({ name: `replica-${index}`, browser, agents });
+    const others = members.filter((other) => !other.retires);
+    const isReplaceable =
+      others.some((other) => other.browser === browser) &&
+      agents.every((agent) => others.some((other) => other.agents.includes(agent)));
+    members.push({ name: `replica-${index}`, browser, agents, retires: isReplaceable && random.chance(0.5) });
   }
   const consumers = new Map<string, PlannedConsumer[]>();
   for (const agent of new Set(members.flatMap(({ agents }) => agents))) {

@@ -22,7 +22,11 @@ describe("document names", () => {
         const [principal] = owner.split(".");
         expect(parseDocumentName(sharedName())).toEqual({ kind: "shared", name: "shared" });
         expect(parseDocumentName(sharedName(name))).toEqual({ kind: "shared", name: `shared/${name}` });
-        expect(parseDocumentName(registerName(owner))).toMatchObject({ kind: "register", writer: owner, principal });
+        expect(parseDocumentName(registerName(owner))).toMatchObject({
+          kind: "register",
+          writer: owner,
+          principal,
+        });
         expect(parseDocumentName(laneName(owner, place))).toMatchObject({
           kind: "lane",
           writer: owner,
@@ -34,7 +38,18 @@ describe("document names", () => {
   });
 
   it("FRAME-9: one name has one spelling: what is read is made again as it was", () => {
-    const piece = fc.constantFrom("shared", "register", "lane", "a.b.c", "0-1", "00-1", "a", "", "control", "stream");
+    const piece = fc.constantFrom(
+      "shared",
+      "register",
+      "lane",
+      "a.b.c",
+      "0-1",
+      "00-1",
+      "a",
+      "",
+      "control",
+      "stream",
+    );
     fc.assert(
       fc.property(fc.array(piece, { maxLength: 4 }), (pieces) => {
         const text = pieces.join("/");
@@ -76,7 +91,9 @@ describe("document names", () => {
     "__proto__",
   ])("FRAME-9: %j is no document", (name) => {
     expect(readDocumentName(name)).toBeUndefined();
-    expect(() => parseDocumentName(name)).toThrow(expect.objectContaining({ code: "protocol/unknown-document" }));
+    expect(() => parseDocumentName(name)).toThrow(
+      expect.objectContaining({ code: "protocol/unknown-document" }),
+    );
   });
 
   it("FRAME-10: pages are ordered by number, then client", () => {

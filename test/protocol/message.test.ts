@@ -65,7 +65,10 @@ describe("message bodies", () => {
     ["content with a __proto__ key", { ...valid, content: JSON.parse('{"__proto__":1}') }],
     ["a reference in capitals", { ...without("content"), reference: { ...reference, id: "A".repeat(64) } }],
     ["a reference of negative size", { ...without("content"), reference: { ...reference, size: -1 } }],
-    ["a reference whose type breaks a header", { ...without("content"), reference: { ...reference, contentType: "a/b\r\nx: y" } }],
+    [
+      "a reference whose type breaks a header",
+      { ...without("content"), reference: { ...reference, contentType: "a/b\r\nx: y" } },
+    ],
     ["a confidence past 1", { ...valid, confidence: 1.01 }],
     ["a confidence below 0", { ...valid, confidence: -0.01 }],
     ["a confidence that is no number", { ...valid, confidence: Number.NaN }],
@@ -92,6 +95,8 @@ describe("message bodies", () => {
     expect(addresses("bob.critic", "alice.critic.x7")).toBe(false);
     expect(addresses("alice", "alice.critic.x7")).toBe(false);
     expect(addresses("x7", "alice.critic.x7")).toBe(false);
-    fc.assert(fc.property(fc.string(), fc.string(), (to, writer) => typeof addresses(to, writer) === "boolean"));
+    fc.assert(
+      fc.property(fc.string(), fc.string(), (to, writer) => typeof addresses(to, writer) === "boolean"),
+    );
   });
 });

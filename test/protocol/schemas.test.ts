@@ -23,7 +23,11 @@ const register: RegisterRecord = {
     },
   },
 };
-const presence = { session: "AAAAAAAAAAA", writers: ["anon.planner.x7"], awareness: { user: { name: "Ann" } } };
+const presence = {
+  session: "AAAAAAAAAAA",
+  writers: ["anon.planner.x7"],
+  awareness: { user: { name: "Ann" } },
+};
 
 describe("registers", () => {
   it("FRAME-20: a register is one record of a closed form", () => {
@@ -37,10 +41,22 @@ describe("registers", () => {
     ["a time before the epoch", { ...register, since: -1 }],
     ["65 capabilities", { ...register, capabilities: new Array(65).fill("a") }],
     ["a capability of 65 characters", { ...register, capabilities: ["c".repeat(65)] }],
-    ["a name of a consumer past 640 characters", { ...register, consumers: { ["c".repeat(641)]: register.consumers["direct/*"] } }],
-    ["a position that is negative", { ...register, consumers: { c: { filter: {}, lanes: { a: { below: -1, pages: {} } } } } }],
-    ["a page that is none", { ...register, consumers: { c: { filter: {}, lanes: { a: { below: 0, pages: { x: 1 } } } } } }],
-    ["half an entry", { ...register, consumers: { c: { filter: {}, lanes: { a: { below: 0, pages: { "0-1": 0.5 } } } } } }],
+    [
+      "a name of a consumer past 640 characters",
+      { ...register, consumers: { ["c".repeat(641)]: register.consumers["direct/*"] } },
+    ],
+    [
+      "a position that is negative",
+      { ...register, consumers: { c: { filter: {}, lanes: { a: { below: -1, pages: {} } } } } },
+    ],
+    [
+      "a page that is none",
+      { ...register, consumers: { c: { filter: {}, lanes: { a: { below: 0, pages: { x: 1 } } } } } },
+    ],
+    [
+      "half an entry",
+      { ...register, consumers: { c: { filter: {}, lanes: { a: { below: 0, pages: { "0-1": 0.5 } } } } } },
+    ],
     ["a filter with a condition", { ...register, consumers: { c: { filter: { where: "x" }, lanes: {} } } }],
   ])("FRAME-20: a register with %s is none", (_, value) => {
     expect(z.safeParse(registerRecordSchema, value).success).toBe(false);
@@ -50,7 +66,9 @@ describe("registers", () => {
 describe("presence", () => {
   it("FRAME-21: a presence is read back as it was", () => {
     expect(parsePresence(JSON.stringify(presence))).toEqual(presence);
-    expect(parsePresence(JSON.stringify({ ...presence, awareness: null }))).toMatchObject({ awareness: null });
+    expect(parsePresence(JSON.stringify({ ...presence, awareness: null }))).toMatchObject({
+      awareness: null,
+    });
   });
 
   it.each<[string, string]>([
@@ -95,7 +113,10 @@ describe("close codes", () => {
 describe("routes", () => {
   it("FRAME-23: a room's id is an id, and its paths are below /v1", () => {
     expect(parseRoomId("team-42")).toBe("team-42");
-    expect([socketPath("team"), referencesPath("team")]).toEqual(["/v1/rooms/team/socket", "/v1/rooms/team/refs"]);
+    expect([socketPath("team"), referencesPath("team")]).toEqual([
+      "/v1/rooms/team/socket",
+      "/v1/rooms/team/refs",
+    ]);
     for (const id of ["", "a b", "a/b", "..", "%2e", "x".repeat(65), 7, undefined]) {
       expect(() => parseRoomId(id)).toThrow(expect.objectContaining({ code: "protocol/invalid-room" }));
     }

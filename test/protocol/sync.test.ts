@@ -62,7 +62,7 @@ describe("document messages", () => {
     }
     const stateVector = Y.encodeStateVector(document);
     expect(encodeClocks(decodeClocks(stateVector))).toEqual(stateVector);
-    expect(Object.fromEntries(decodeClocks(stateVector))).toEqual({ 1: 2, 7: 2, 4_000_000_000: 2 });
+    expect(Object.fromEntries(decodeClocks(stateVector))).toEqual({ 1: 2, 7: 2, 4000000000: 2 });
     const empty = new Y.Doc();
     expect(Y.encodeStateVector(empty)).toEqual(emptyStateVector);
     expect(Y.encodeStateAsUpdate(empty)).toEqual(emptyUpdate);

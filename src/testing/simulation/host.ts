@@ -5,6 +5,8 @@ import type { Timeline } from "./timeline.ts";
 export interface Host {
   readonly name: string;
   readonly alive: boolean;
+  /** Whether a timer of its clock is running. */
+  readonly isWaiting: boolean;
   readonly clock: Clock;
   /** Schedules something that happens only if the process is still there. */
   after(delayMs: number, label: string, task: () => void): Undo;
@@ -15,6 +17,7 @@ export interface Host {
 /** Creates a process; `latenessMs` says how much later than asked for each of its timers goes off. */
 export function createHost(timeline: Timeline, name: string, latenessMs: () => number = () => 0): Host {
   const killed = createEmitter<void>();
+  const timers = new Set<object>();
   let alive = true;
 
   function after(delayMs: number, label: string, task: () => void): Undo {
@@ -29,9 +32,23 @@ export function createHost(timeline: Timeline, name: string, latenessMs: () => n
     get alive() {
       return alive;
     },
+    get isWaiting() {
+      return timers.size > 0;
+    },
     clock: {
       now: () => timeline.now(),
-      after: (delayMs, task) => after(delayMs + latenessMs(), "timer", task),
+      after(delayMs, task) {
+        const timer = {};
+        timers.add(timer);
+        const cancel = after(delayMs + latenessMs(), "timer", () => {
+          timers.delete(timer);
+          task();
+        });
+        return () => {
+          timers.delete(timer);
+          cancel();
+        };
+      },
     },
     after,
     kill() {

@@ -45,7 +45,10 @@ export interface SimulatedRelay {
   crash(): void;
   /** Starts it again over the same storage. */
   start(): void;
-  /** Lets every room fall asleep and wake, sockets open: memory is lost, attachments stay. */
+  /**
+   * Lets every room fall asleep and wake, sockets open: memory is lost, attachments stay. While a timer runs the
+   * platform does not let it sleep, and nothing happens.
+   */
   sleep(): void;
   /** Crashes, wipes the storage of every room, and starts: a relay restored from nothing. Blobs stay. */
   reset(): void;
@@ -133,6 +136,7 @@ export function createSimulatedRelay<Storage, Attachment>(
     crash,
     start,
     sleep() {
+      if (process?.isWaiting) return;
       for (const room of rooms.values()) {
         room.core?.stop();
         room.core = undefined;

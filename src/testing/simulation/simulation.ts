@@ -71,7 +71,7 @@ export interface Simulation extends Closable {
   readonly fingerprint: string;
   /** How many events have happened. */
   readonly events: number;
-  /** Kills every replica and the relay, and gives the platform back what was borrowed. */
+  /** Kills every replica and the relay, and gives the platform back what was borrowed. Closing twice is safe. */
   close(): Promise<void>;
 }
 
@@ -109,6 +109,7 @@ export function createSimulation<Storage, Attachment>(
   const browsers = new Map<string, SimulatedBrowser>();
   const lines = new Map<string, LineState>();
   const hosts: Host[] = [];
+  let closing: Promise<void> | undefined;
 
   function browserNamed(name: string): SimulatedBrowser {
     const present = browsers.get(name);
@@ -159,6 +160,13 @@ export function createSimulation<Storage, Attachment>(
     await pass(ms, () => false);
   }
 
+  async function end(): Promise<void> {
+    for (const host of hosts) host.kill();
+    relay.crash();
+    await settler.settle();
+    settler.close();
+  }
+
   return {
     seed,
     random,
@@ -192,11 +200,9 @@ export function createSimulation<Storage, Attachment>(
     get events() {
       return timeline.events;
     },
-    async close() {
-      for (const host of hosts) host.kill();
-      relay.crash();
-      await settler.settle();
-      settler.close();
+    close() {
+      closing ??= end();
+      return closing;
     },
   };
 }

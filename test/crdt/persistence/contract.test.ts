@@ -67,7 +67,11 @@ const faults: Record<string, [rule: string, change: (good: Persistence) => Parti
   "keeps no document": [
     "STORE-15",
     () => ({
-      attach: () => ({ loaded: Promise.resolve(), confirm: async () => undefined, close: async () => undefined }),
+      attach: () => ({
+        loaded: Promise.resolve(),
+        confirm: async () => undefined,
+        close: async () => undefined,
+      }),
     }),
   ],
   "forgets nothing": ["STORE-17", () => ({ forget: async () => undefined })],

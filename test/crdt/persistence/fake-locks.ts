@@ -1,7 +1,11 @@
 /** The part of Web Locks that the persistence uses, for Node: exclusive locks, never waited for. */
 export function createFakeLocks(): LockManager {
   const held = new Set<string>();
-  const request = async (name: string, _: LockOptions, use: LockGrantedCallback<unknown>): Promise<unknown> => {
+  const request = async (
+    name: string,
+    _: LockOptions,
+    use: LockGrantedCallback<unknown>,
+  ): Promise<unknown> => {
     if (held.has(name)) return use(null);
     held.add(name);
     try {
@@ -10,5 +14,8 @@ export function createFakeLocks(): LockManager {
       held.delete(name);
     }
   };
-  return { request, query: async () => ({ held: [...held].map((name) => ({ name })) }) } as unknown as LockManager;
+  return {
+    request,
+    query: async () => ({ held: [...held].map((name) => ({ name })) }),
+  } as unknown as LockManager;
 }

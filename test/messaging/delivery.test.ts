@@ -1,0 +1,52 @@
+import { expect, it } from "vitest";
+import { type Message, openDeliveryBoard, readMessage } from "../../src/messaging/index.ts";
+import { createWorld, settle } from "./world.ts";
+
+const critic = "anon.critic.AAAAAAAAAAA";
+const planner = "anon.planner.CCCCCCCCCCC";
+const consumers = (filter: object, done: number) => ({
+  version: 1 as const,
+  since: 1,
+  capabilities: [],
+  consumers: { some: { filter, lanes: { [planner]: { below: 0, pages: { "0-7": done } } } } },
+});
+
+function setUp() {
+  const world = createWorld();
+  const board = openDeliveryBoard(world.documents);
+  world.arrive(planner, { to: "critic", content: 1 });
+  world.arrive(planner, { to: "critic", content: 2 });
+  const [first, second] = (world.log.pages(planner)[0]?.entries ?? []).map(
+    (entry) => readMessage(entry) as Message,
+  );
+  return { world, board, first: first as Message, second: second as Message };
+}
+
+it("MSG-21: a message is delivered once a consumer whose filter takes it has passed it", async () => {
+  const { world, board, first, second } = setUp();
+  const done: string[] = [];
+  void board.delivered(first).then(() => done.push("first"));
+  void board.delivered(second).then(() => done.push("second"));
+  let moved = 0;
+  board.onMoved(() => moved++);
+  world.publish("anon.writer.DDDDDDDDDDD", consumers({}, 2));
+  world.publish(critic, consumers({ type: "STATUS" }, 2));
+  world.publish(critic, consumers({ topic: "news" }, 2));
+  await settle();
+  expect([done, board.isDelivered(first)]).toEqual([[], false]);
+  world.publish(critic, consumers({ type: "QUERY" }, 1));
+  await settle();
+  expect([done, board.isDelivered(first), board.isDelivered(second)]).toEqual([["first"], true, false]);
+  world.publish(critic, consumers({ type: "QUERY" }, 2));
+  await settle();
+  expect([done, moved]).toEqual([["first", "second"], 5]);
+  await board.delivered(second);
+});
+
+it("MSG-22: who waits when the room closes is told with a code", async () => {
+  const { board, first } = setUp();
+  const waiting = expect(board.delivered(first)).rejects.toMatchObject({ code: "crdt/closed" });
+  board.close();
+  await waiting;
+  await expect(board.delivered(first)).rejects.toMatchObject({ code: "crdt/closed" });
+});

@@ -1,0 +1,117 @@
+import { createEmitter, createStore, type FlockError } from "../../src/base/index.ts";
+import { createEntryLog } from "../../src/crdt/entry-log.ts";
+import type { Documents, Writer } from "../../src/crdt/index.ts";
+import { consumerName } from "../../src/messaging/filter.ts";
+import {
+  type HandlerContext,
+  type MessageFilter,
+  openConsumer,
+  type ReceivedMessage,
+} from "../../src/messaging/index.ts";
+import type { Presence, RegisterRecord } from "../../src/protocol/index.ts";
+import { readPage, writePage } from "../crdt/lanes.ts";
+import { createManualClock } from "../refstore/manual-clock.ts";
+
+export { settle } from "../crdt/fake-relay.ts";
+
+/** A room as one replica sees it, with nothing below it: tests put entries, registers and presence there. */
+export function createWorld() {
+  const log = createEntryLog();
+  const clock = createManualClock();
+  const records = new Map<string, RegisterRecord>();
+  const registerChanged = createEmitter<string>();
+  const others = createStore<readonly Presence[]>([]);
+  const here = new Set<string>();
+  const problems: FlockError[] = [];
+  let catchUp: () => void = () => {};
+  const caughtUp = new Promise<void>((resolve) => {
+    catchUp = resolve;
+  });
+  const documents = {
+    log,
+    registerChanged,
+    register: (writer: string) => records.get(writer),
+    registers: () => new Map(records),
+    presence: { others },
+    isHere: (writer: string) => here.has(writer),
+    caughtUp,
+  } as unknown as Documents;
+
+  const lanes = new Map<string, { page: ReturnType<typeof writePage>; updates: Uint8Array[] }>();
+
+  function publish(writer: string, record: RegisterRecord): void {
+    records.set(writer, record);
+    registerChanged.emit(writer);
+  }
+
+  return {
+    log,
+    clock,
+    records,
+    problems,
+    documents,
+    publish,
+    catchUp: () => catchUp(),
+    /** Other replicas, each with these writers open. */
+    present: (...writers: string[]) =>
+      others.set(
+        writers.map((writer, index) => ({
+          session: `${index}`.padEnd(11, "S"),
+          writers: [writer],
+          awareness: null,
+        })),
+      ),
+    /** Something arrives in a writer's lane: a message unless `kind` says otherwise. */
+    arrive(from: string, body: object, { kind = "message" } = {}) {
+      const lane = lanes.get(from) ?? { page: writePage(0, 7), updates: [] };
+      lanes.set(from, lane);
+      lane.updates.push(
+        lane.page.append({
+          bodies: [{ schemaVersion: "1.0", content: null, type: "QUERY", ...body } as never],
+          kind,
+        }),
+      );
+      log.take(from, readPage(lane.page.name, lane.updates));
+    },
+    /** Opens a consumer of a writer; what it handles is listed as `content attempt`. */
+    consume(
+      id: string,
+      {
+        filter = {},
+        name,
+        resumed = true,
+        handle = () => undefined,
+      }: {
+        filter?: MessageFilter;
+        name?: string;
+        resumed?: boolean;
+        handle?: (message: ReceivedMessage, context: HandlerContext) => unknown;
+      } = {},
+    ) {
+      here.add(id);
+      if (!records.has(id)) records.set(id, { version: 1, since: 1, capabilities: [], consumers: {} });
+      const writer = {
+        id,
+        register: () => records.get(id),
+        setRegister: (record: RegisterRecord) => publish(id, record),
+      } as unknown as Writer;
+      const handled: string[] = [];
+      const key = consumerName(filter, name);
+      const stop = openConsumer({
+        name: key,
+        filter,
+        writer,
+        resumed,
+        documents,
+        clock,
+        resolve: async (message) => message as ReceivedMessage,
+        onProblem: (error) => problems.push(error),
+        async handler(message, context) {
+          handled.push(`${JSON.stringify(message.content)} ${context.attempt}`);
+          await handle(message, context);
+        },
+      });
+      return { handled, stop, key, position: (lane: string) => records.get(id)?.consumers[key]?.lanes[lane] };
+    },
+  };
+}
