@@ -37,8 +37,8 @@ import { openSharedDocument, type SharedDocument } from "./shared-document.ts";
 import type { LinkState, OpenSocket, OpenTabChannel } from "./transports/port.ts";
 import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
 import { openTabLink, type TabLink } from "./transports/tab-link.ts";
-import { readWriter } from "./writer.ts";
 import { createWriterPool, listWriters, type OpenedWriter, type WriterPool } from "./writer-pool.ts";
+import { readWriter } from "./writer-records.ts";
 
 /** What a replica's storage is worth at the moment. */
 export type StorageState = "ready" | "memory-only" | "failed";

@@ -10,9 +10,16 @@ export {
   type StorageState,
 } from "./documents.ts";
 export type { Entry, EntryLog, LoggedPage } from "./entry-log.ts";
+export type { Appended } from "./own-lane.ts";
 export { createInMemoryPersistence } from "./persistence/in-memory.ts";
 export { type IndexedDbPlatform, openIndexedDbPersistence } from "./persistence/indexeddb.ts";
-export type { KeyValueStore, Persistence, SharedStore, StoredChange, StoredValue } from "./persistence/port.ts";
+export type {
+  KeyValueStore,
+  Persistence,
+  SharedStore,
+  StoredChange,
+  StoredValue,
+} from "./persistence/port.ts";
 export type { PresenceBoard } from "./presence.ts";
 export type { SharedDocument } from "./shared-document.ts";
 export type { Snapshot, StateHost } from "./state/handle.ts";
@@ -22,10 +29,17 @@ export type { OutputOf, StandardResult, StandardSchema } from "./state/standard-
 export { bindState, type StateOf, type StatePart, type StateSchema } from "./state/state.ts";
 export { type KeyOf, type TableDefinition, type TableHandle, table } from "./state/table.ts";
 export { type TextDefinition, type TextHandle, text } from "./state/text.ts";
-export type { LinkState, OpenSocket, OpenTabChannel, Socket, SocketEvents, TabChannel } from "./transports/port.ts";
+export type {
+  LinkState,
+  OpenSocket,
+  OpenTabChannel,
+  Socket,
+  SocketEvents,
+  TabChannel,
+} from "./transports/port.ts";
 export { openBroadcastChannel } from "./transports/tab-channel.ts";
 export { createWebSocketOpener, type WebSocketConstructor } from "./transports/websocket.ts";
 export { defineView, openView, type View, type ViewDefinition } from "./views.ts";
 export { createWrite, type Write, type WriteStage, type WriteStages } from "./write.ts";
-export type { Appended, Writer } from "./writer.ts";
+export type { Writer } from "./writer.ts";
 export type { OpenedWriter } from "./writer-pool.ts";

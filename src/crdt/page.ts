@@ -7,6 +7,8 @@ export interface Page {
   readonly document: Y.Doc;
   /** Entries of the batches read so far. */
   readonly length: number;
+  /** How many entries there are up to the end of each batch read so far: `ends[clock - 1]`. */
+  readonly ends: readonly number[];
   /** Bytes of the batches read so far. */
   readonly bytes: number;
   /** True once a batch did not decode: nothing after it is read, on any replica. */
@@ -28,6 +30,7 @@ export function createPage(name: PageName, { writable = false }: { writable?: bo
   let length = 0;
   let bytes = 0;
   let broken = false;
+  const ends: number[] = [];
   let previous: Batch["previous"];
 
   function accept(element: unknown): Batch | undefined {
@@ -51,6 +54,7 @@ export function createPage(name: PageName, { writable = false }: { writable?: bo
     get length() {
       return length;
     },
+    ends,
     get bytes() {
       return bytes;
     },
@@ -72,6 +76,7 @@ export function createPage(name: PageName, { writable = false }: { writable?: bo
         }
         if (length === 0) previous = batch.previous;
         length += batch.entries.length;
+        ends.push(length);
         added.push(batch);
       }
       position = batches.length;

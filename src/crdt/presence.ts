@@ -1,4 +1,4 @@
-import { applyAwarenessUpdate, Awareness, encodeAwarenessUpdate } from "y-protocols/awareness";
+import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { type Clock, createStore, type Store, type Undo } from "../base/index.ts";
 import { type Presence, type PresenceEntry, parseJson, parsePresence } from "../protocol/index.ts";
@@ -72,7 +72,11 @@ export function openPresence({ session, clock, announce }: PresenceOptions): Pre
     const states = new Map([[id, state]]);
     // `encodeAwarenessUpdate` reads these three fields only.
     const source = { states, meta: new Map([[id, { clock, lastUpdated: 0 }]]) } as unknown as Awareness;
-    applyAwarenessUpdate(awareness, encodeAwarenessUpdate(source, [id], states as Map<number, Record<string, unknown>>), "remote");
+    applyAwarenessUpdate(
+      awareness,
+      encodeAwarenessUpdate(source, [id], states as Map<number, Record<string, unknown>>),
+      "remote",
+    );
   }
 
   /** A tab is shown only while the relay does not show the same session. */

@@ -1,6 +1,15 @@
 import * as Y from "yjs";
 import * as z from "zod/mini";
-import { type Clock, createEmitter, type Emitter, type ErrorCode, FlockError, type RandomBytes, sha256Hex, type Undo } from "../base/index.ts";
+import {
+  type Clock,
+  createEmitter,
+  type Emitter,
+  type ErrorCode,
+  FlockError,
+  type RandomBytes,
+  sha256Hex,
+  type Undo,
+} from "../base/index.ts";
 import { decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
 import { guardUpdate, type Received } from "./guard.ts";
 import { isGap } from "./outbound.ts";
@@ -97,7 +106,8 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   // Before the provider's own listener, so that an upload counts the change that caused it.
   document.on("update", note);
   const channel =
-    link && openSharedChannel({ name, document, link, onUpload: (outcome, whole) => void follow(outcome, whole) });
+    link &&
+    openSharedChannel({ name, document, link, onUpload: (outcome, whole) => void follow(outcome, whole) });
 
   async function follow(upload: Promise<UploadOutcome>, whole: boolean): Promise<void> {
     const upTo = revision;
@@ -120,9 +130,13 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   function refuse(code: string, message: string): void {
     refused = true;
     channel?.dropped();
-    const error = new FlockError("crdt/refused", `The relay refused a change of ${name} (${code}): ${message}`, {
-      details: { code: code as ErrorCode, document: name },
-    });
+    const error = new FlockError(
+      "crdt/refused",
+      `The relay refused a change of ${name} (${code}): ${message}`,
+      {
+        details: { code: code as ErrorCode, document: name },
+      },
+    );
     relayed.fail(error);
     onProblem(error);
   }
@@ -185,7 +199,9 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
     async close() {
       document.off("update", note);
       channel?.close();
-      relayed.fail(new FlockError("crdt/closed", `The document ${name} was closed before the relay acknowledged.`));
+      relayed.fail(
+        new FlockError("crdt/closed", `The document ${name} was closed before the relay acknowledged.`),
+      );
       await rememberRelayed();
       await store.close();
       document.destroy();

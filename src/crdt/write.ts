@@ -32,7 +32,10 @@ export function createWrite(stages: WriteStages): Write {
       const wait = stages[stage];
       if (!wait) {
         return Promise.reject(
-          new FlockError("crdt/no-addressee", "The write names no addressee: wait for local or relayed instead."),
+          new FlockError(
+            "crdt/no-addressee",
+            "The write names no addressee: wait for local or relayed instead.",
+          ),
         );
       }
       return abortable(wait(), signal);

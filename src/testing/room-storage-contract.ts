@@ -15,7 +15,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     cases.push({ id, title, run: async () => check(await open()) });
   };
 
-  add("STORE-1", "an empty storage has no settings, documents, rows, clocks or depths", (storage) => {
+  add("ROWS-1", "an empty storage has no settings, documents, rows, clocks or depths", (storage) => {
     same(storage.setting("epoch"), undefined);
     same(storage.documentNamed("shared"), undefined);
     same(storage.documentNumbered(1), undefined);
@@ -27,7 +27,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(storage.depthAt(1, 1, 9), undefined);
   });
 
-  add("STORE-2", "what a commit wrote is read back", (storage) => {
+  add("ROWS-2", "what a commit wrote is read back", (storage) => {
     storage.commit({
       settings: { epoch: "e1", presences: "65" },
       documents: [
@@ -47,7 +47,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(storage.depthAt(1, 5, 4), { document: 1, client: 5, from: 3, to: 6, depth: 2 });
   });
 
-  add("STORE-3", "rows come in the order of their sequence, from a cursor or of one document", (storage) => {
+  add("ROWS-3", "rows come in the order of their sequence, from a cursor or of one document", (storage) => {
     storage.commit({ rows: [row(1, 1), row(2, 2)] });
     storage.commit({ rows: [row(3, 1)] });
     const sequences = (rows: Iterable<StoredRow>) => [...rows].map(({ sequence }) => sequence);
@@ -59,7 +59,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
   });
 
   add(
-    "STORE-4",
+    "ROWS-4",
     "a setting, a clock and a run of depths are replaced by the next of their key",
     (storage) => {
       for (const value of [1, 2]) {
@@ -75,7 +75,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     },
   );
 
-  add("STORE-5", "the depth at a clock is that of the run that begins last before it", (storage) => {
+  add("ROWS-5", "the depth at a clock is that of the run that begins last before it", (storage) => {
     const runs = [
       { document: 1, client: 7, from: 0, to: 2, depth: 1 },
       { document: 1, client: 7, from: 5, to: 9, depth: 3 },
@@ -89,7 +89,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(storage.depthAt(2, 7, 5), undefined);
   });
 
-  add("STORE-6", "documents and clients keep their clocks apart", (storage) => {
+  add("ROWS-6", "documents and clients keep their clocks apart", (storage) => {
     storage.commit({
       clocks: [
         { document: 1, client: 7, clock: 1 },
@@ -109,7 +109,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     ["a document's number", { documents: [{ id: 1, name: "shared/other" }] }],
     ["a document's name", { documents: [{ id: 9, name: "shared" }] }],
   ] as const) {
-    add("STORE-7", `a commit that takes ${what} twice throws, and writes nothing`, (storage) => {
+    add("ROWS-7", `a commit that takes ${what} twice throws, and writes nothing`, (storage) => {
       storage.commit({ documents: [{ id: 1, name: "shared" }], rows: [row(1, 1)] });
       throws(() =>
         storage.commit({
@@ -125,7 +125,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     });
   }
 
-  add("STORE-8", "a row of 1 MiB is kept whole, and apart from the writer's memory", (storage) => {
+  add("ROWS-8", "a row of 1 MiB is kept whole, and apart from the writer's memory", (storage) => {
     const parts = new Uint8Array(1024 * 1024).fill(7);
     const window = parts.subarray(1);
     storage.commit({ rows: [{ sequence: 1, document: 1, parts: window }] });

@@ -18,7 +18,7 @@ cases.forEach(({ id, title }, index) => {
   });
 });
 
-test("STORE-9: opening the storage again keeps what is in it", async () => {
+test("ROWS-9: opening the storage again keeps what is in it", async () => {
   await runInDurableObject(env.ROOMS.getByName("again"), (_, { storage }) => {
     openSqlStorage(storage).commit({ settings: { epoch: "kept" } });
     expect(openSqlStorage(storage).setting("epoch")).toBe("kept");

@@ -97,9 +97,8 @@ describe("sending", () => {
       outbox.send({ ...query, content: 4 }),
     ];
     sends.forEach((each, index) => void each.then(() => order.push(index + 1)));
-    await settle();
-    await settle();
-    expect([refs.puts.length, sent()]).toEqual([2, []]);
+    await vi.waitFor(() => expect(refs.puts).toHaveLength(2));
+    expect(sent()).toEqual([]);
     refs.puts[1]?.go();
     await settle();
     expect(sent()).toEqual([]);

@@ -65,7 +65,13 @@ export interface World {
   sharing: number;
   latency: SimulatedLatency;
   tabChannels: Partial<TabChannelFaults>;
+  /** What differs from the usual weights. */
+  mood: Partial<Weights>;
 }
+
+/** On a quiet network nothing but a crash can lose anything, and nothing later gives the loss away. */
+const quiet: Partial<Weights> = { cut: 0, partition: 0, disconnect: 0, relayCrash: 0, relayReset: 0, crash: 8 };
+const moods: readonly Partial<Weights>[] = [{}, {}, { ...quiet, send: 2 }, { ...quiet, edit: 2 }];
 
 /** Draws a world: hasty or slow, with tabs or without, on good or bad machines. */
 export function drawWorld(random: SimulatedRandom): World {
@@ -74,6 +80,7 @@ export function drawWorld(random: SimulatedRandom): World {
     paceMs: random.pick([40, 400]),
     sharing: random.pick([0.2, 0.75]),
     latency: { networkMs: random.pick([15, 80, 400]), diskMs: random.pick([2, 12, 120]) },
+    mood: random.pick(moods),
     tabChannels: { duplicate: isRough ? 0.1 : 0, reorder: isRough, drop: isRough && random.chance(0.5) ? 0.05 : 0 },
   };
 }

@@ -61,7 +61,7 @@ async function play(simulation: Simulation, world: World, options: FlockOptions)
   const { random, relay } = simulation;
   const { steps = 50, ownAgents = false, tamper = ({ platform }) => platform, handling = (finish) => finish() } = options;
   const { alone = false } = options;
-  const weights = { ...usualWeights, ...options.weights, ...(alone && { relayCrash: 0, relayReset: 0, relaySleep: 0 }) };
+  const weights = { ...usualWeights, ...world.mood, ...options.weights, ...(alone && { relayCrash: 0, relayReset: 0, relaySleep: 0 }) };
   const plan = drawPlan(random.fork("plan"), { ownAgents, sharing: alone ? 1 : world.sharing });
   const ledger = createFlockLedger();
   let healing = false;

@@ -1,6 +1,6 @@
 import { createStore, promisifyRequest, type UseStore } from "idb-keyval";
 import { IndexeddbPersistence } from "y-indexeddb";
-import * as Y from "yjs";
+import type * as Y from "yjs";
 import { FlockError, type Undo } from "../../base/index.ts";
 import { createConfirmation } from "./confirmation.ts";
 import type { KeyValueStore, Persistence, SharedStore, StoredValue } from "./port.ts";
@@ -32,7 +32,9 @@ export async function openIndexedDbPersistence(platform: IndexedDbPlatform): Pro
     async forget(prefix) {
       const databases = await platform.indexedDB.databases();
       await Promise.all(
-        databases.map(({ name }) => (name?.startsWith(prefix) ? deleteDatabase(platform.indexedDB, name) : undefined)),
+        databases.map(({ name }) =>
+          name?.startsWith(prefix) ? deleteDatabase(platform.indexedDB, name) : undefined,
+        ),
       );
     },
   };
@@ -50,7 +52,11 @@ function openPairs(name: string): KeyValueStore {
   const use: UseStore = createStore(name, storeName);
   let closed = false;
 
-  async function run<T>(what: string, mode: IDBTransactionMode, task: (store: IDBObjectStore) => Promise<T>): Promise<T> {
+  async function run<T>(
+    what: string,
+    mode: IDBTransactionMode,
+    task: (store: IDBObjectStore) => Promise<T>,
+  ): Promise<T> {
     if (closed) throw new FlockError("crdt/storage-failed", `The database ${name} is closed.`);
     try {
       return await use(mode, task);
@@ -150,6 +156,8 @@ function deleteDatabase(factory: IDBFactory, name: string): Promise<void> {
     request.onsuccess = () => resolve();
     request.onerror = () => reject(failed(`delete ${name}`, request.error));
     request.onblocked = () =>
-      reject(failed(`delete ${name}`, new Error("another tab still has the room open: close it and try again")));
+      reject(
+        failed(`delete ${name}`, new Error("another tab still has the room open: close it and try again")),
+      );
   });
 }

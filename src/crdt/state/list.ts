@@ -51,7 +51,14 @@ export function list<T = Json>(schema?: StandardSchema<unknown, T>): ListDefinit
 }
 
 function assertRange(y: Y.Array<unknown>, name: string, index: number, length: number): void {
-  if (Number.isInteger(index) && Number.isInteger(length) && index >= 0 && length >= 0 && index + length <= y.length) return;
+  if (
+    Number.isInteger(index) &&
+    Number.isInteger(length) &&
+    index >= 0 &&
+    length >= 0 &&
+    index + length <= y.length
+  )
+    return;
   throw new FlockError(
     "crdt/invalid-value",
     `${name} has ${y.length} values: ${length} at ${index} are outside of it.`,

@@ -30,7 +30,10 @@ export function map<T = Json>(schema?: StandardSchema<unknown, T>): MapDefinitio
         y,
         set(key, value) {
           if (typeof key !== "string" || key === "__proto__") {
-            throw new FlockError("crdt/invalid-value", `${name} takes no key ${JSON.stringify(key)}: use another string.`);
+            throw new FlockError(
+              "crdt/invalid-value",
+              `${name} takes no key ${JSON.stringify(key)}: use another string.`,
+            );
           }
           const json = toJson(schema ? parseValue(schema, value, `${name}.${key}`) : value, `${name}.${key}`);
           return host.transact(() => y.set(key, json));
@@ -41,7 +44,10 @@ export function map<T = Json>(schema?: StandardSchema<unknown, T>): MapDefinitio
   };
 }
 
-function readValues<T>(y: Y.Map<unknown>, schema: StandardSchema<unknown, T> | undefined): Readonly<Record<string, T>> {
+function readValues<T>(
+  y: Y.Map<unknown>,
+  schema: StandardSchema<unknown, T> | undefined,
+): Readonly<Record<string, T>> {
   const values: Record<string, T> = Object.create(null);
   // Sorted, because the order of Yjs is that of arrival.
   for (const [key, raw] of [...y.entries()].sort(([a], [b]) => (a < b ? -1 : 1))) {

@@ -16,7 +16,12 @@ export interface StandardSchema<Input = unknown, Output = Input> {
 /** What a schema says of a value. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
-  | { readonly issues: readonly { readonly message: string; readonly path?: readonly unknown[] | undefined }[] };
+  | {
+      readonly issues: readonly {
+        readonly message: string;
+        readonly path?: readonly unknown[] | undefined;
+      }[];
+    };
 
 /** The type that a schema lets through. */
 export type OutputOf<S> = S extends StandardSchema<infer _, infer Output> ? Output : never;
@@ -36,12 +41,21 @@ export function fitting<T>(schema: StandardSchema<unknown, T>, value: unknown): 
 export function parseValue<T>(schema: StandardSchema<unknown, T>, value: unknown, what: string): T {
   const result = schema["~standard"].validate(value);
   if (result instanceof Promise) {
-    throw new FlockError("crdt/invalid-value", `The schema of ${what} is asynchronous: state needs one that answers at once.`);
+    throw new FlockError(
+      "crdt/invalid-value",
+      `The schema of ${what} is asynchronous: state needs one that answers at once.`,
+    );
   }
   if (!result.issues) return result.value;
   const [issue] = result.issues;
-  const path = issue?.path?.map((part) => String(typeof part === "object" && part ? Reflect.get(part, "key") : part)).join(".");
-  throw new FlockError("crdt/invalid-value", `${what} does not fit its schema${path ? ` at ${path}` : ""}: ${issue?.message}.`, {
-    details: { what, path, issues: result.issues.length },
-  });
+  const path = issue?.path
+    ?.map((part) => String(typeof part === "object" && part ? Reflect.get(part, "key") : part))
+    .join(".");
+  throw new FlockError(
+    "crdt/invalid-value",
+    `${what} does not fit its schema${path ? ` at ${path}` : ""}: ${issue?.message}.`,
+    {
+      details: { what, path, issues: result.issues.length },
+    },
+  );
 }

@@ -21,7 +21,8 @@ export interface TableDefinition<Row> {
 }
 
 /** The fields of a row that can be its key. */
-export type KeyOf<Row> = { [Field in keyof Row]: Row[Field] extends string ? Field : never }[keyof Row] & string;
+export type KeyOf<Row> = { [Field in keyof Row]: Row[Field] extends string ? Field : never }[keyof Row] &
+  string;
 
 /** Declares a table of rows that fit a schema; `key` names the field, a string, that tells rows apart. */
 export function table<Row>(
@@ -55,7 +56,10 @@ export function table<Row>(
           const row = parseValue(schema, value, `a row of ${name}`);
           const rowKey: unknown = row?.[key];
           if (typeof rowKey !== "string" || rowKey === "" || rowKey === "__proto__") {
-            throw new FlockError("crdt/invalid-value", `A row of ${name} needs a non-empty string in ${key}.`);
+            throw new FlockError(
+              "crdt/invalid-value",
+              `A row of ${name} needs a non-empty string in ${key}.`,
+            );
           }
           const json = toJson(row, `a row of ${name}`);
           return host.transact(() => y.set(rowKey, json));

@@ -178,9 +178,13 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     if (isFinalClose(code)) {
       wanted = false;
       events.problem(
-        new FlockError("crdt/refused", `The relay closed the room for good (${code} ${reason}): correct what it names and connect again.`, {
-          details: { closeCode: code, reason },
-        }),
+        new FlockError(
+          "crdt/refused",
+          `The relay closed the room for good (${code} ${reason}): correct what it names and connect again.`,
+          {
+            details: { closeCode: code, reason },
+          },
+        ),
       );
     }
     if (!wanted) return;
@@ -203,7 +207,11 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
           continue;
         }
         const name = namesByChannel.get(channel);
-        if (name === undefined) throw new FlockError("protocol/unknown-channel", `The relay used channel ${channel} before naming it.`);
+        if (name === undefined)
+          throw new FlockError(
+            "protocol/unknown-channel",
+            `The relay used channel ${channel} before naming it.`,
+          );
         events.message(name, payload);
       }
     } catch (failure) {
@@ -243,7 +251,8 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
       case "refuse": {
         const name = namesByChannel.get(message.channel);
         for (const upload of pending) {
-          if (upload.name === name || localChannels.get(upload.name) === message.channel) upload.refusal ??= { code: message.code, message: message.message };
+          if (upload.name === name || localChannels.get(upload.name) === message.channel)
+            upload.refusal ??= { code: message.code, message: message.message };
         }
         break;
       }
@@ -251,7 +260,11 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
         events.presences(message.entries);
         break;
       case "problem":
-        events.problem(new FlockError("crdt/refused", `The relay: ${message.message}`, { details: { code: message.code as ErrorCode } }));
+        events.problem(
+          new FlockError("crdt/refused", `The relay: ${message.message}`, {
+            details: { code: message.code as ErrorCode },
+          }),
+        );
         break;
       default:
         break;

@@ -1,7 +1,14 @@
 import { Awareness } from "y-protocols/awareness";
 import { WebsocketProvider } from "y-websocket";
 import type * as Y from "yjs";
-import { type DocumentMessage, decodeDocumentMessage, emptyStateVector, emptyUpdate, encodeDocumentMessage, sliceUpdate } from "../../protocol/index.ts";
+import {
+  type DocumentMessage,
+  decodeDocumentMessage,
+  emptyStateVector,
+  emptyUpdate,
+  encodeDocumentMessage,
+  sliceUpdate,
+} from "../../protocol/index.ts";
 import type { RelayLink, UploadOutcome } from "./relay-link.ts";
 
 /** One shared document's channel of the room socket, with y-websocket's own provider at its end. */

@@ -14,8 +14,19 @@ const presence = z.object({
 
 const tabMessageSchema = z.discriminatedUnion("type", [
   /** What a tab has: others answer with what it lacks, and where `asks`, with their own. */
-  z.object({ type: z.literal("have"), from: session, asks: z.boolean(), documents: z.array(z.tuple([documentName, bytes])) }),
-  z.object({ type: z.literal("update"), from: session, to: z.optional(session), name: documentName, update: bytes }),
+  z.object({
+    type: z.literal("have"),
+    from: session,
+    asks: z.boolean(),
+    documents: z.array(z.tuple([documentName, bytes])),
+  }),
+  z.object({
+    type: z.literal("update"),
+    from: session,
+    to: z.optional(session),
+    name: documentName,
+    update: bytes,
+  }),
   /** The answer to `have` is complete. */
   z.object({ type: z.literal("answered"), from: session, to: session }),
   z.object({ type: z.literal("presence"), from: session, presence }),
