@@ -80,6 +80,8 @@ export interface Documents {
   readonly problems: Emitter<FlockError>;
   connect(): void;
   disconnect(): void;
+  /** Tells the other tabs that this page goes away; should it come back, its next word takes that back. */
+  depart(): void;
   /** Resolves when everything written and received so far is stored, or storing has failed. */
   flush(): Promise<void>;
   close(): Promise<void>;
@@ -125,6 +127,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   scope.add(() => records.close());
   // Before the rows that it covers, because another tab may store more of both meanwhile.
   let cursor = parseCursor(await records.get(cursorKey));
+  const hasJoined = !options.relay || cursor.epoch !== "";
   const received = await loadReceived(records, { log, hybrid, random });
   const registerChanged = received.registerChanged;
   // What closed tabs of this device wrote is in their writers' databases, and no relay sends it here again.
@@ -407,7 +410,11 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     log,
     presence,
     shared: main,
-    openWriter: (agent) => pool.open(agent),
+    async openWriter(agent) {
+      const opened = await pool.open(agent);
+      // A writer whose device has never joined knows no more of its agent's others than a new one.
+      return { ...opened, resumed: opened.resumed && hasJoined };
+    },
     releaseWriter: (writer) => pool.release(writer),
     registers() {
       const all = new Map<string, RegisterRecord>();
@@ -433,6 +440,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
       link?.connect();
     },
     disconnect: () => link?.disconnect(),
+    depart: () => tabs?.depart(),
     async flush() {
       await pool.flush();
       await saver.flush();

@@ -25,6 +25,8 @@ export interface RoomPlatform {
   openTabChannel?: OpenTabChannel | false;
   /** Tells when the browser goes offline and comes back. Default: its `online` and `offline` events. */
   watchConnectivity?: (listener: (online: boolean) => void) => Undo;
+  /** Tells when the page goes away. Default: its `pagehide` event. */
+  watchDeparture?: (listener: () => void) => Undo;
   fetch?: typeof globalThis.fetch;
   clock?: Clock;
   random?: RandomBytes;
@@ -37,6 +39,7 @@ export interface ResolvedPlatform {
   openSocket: OpenSocket | undefined;
   openTabChannel: OpenTabChannel | undefined;
   watchConnectivity(listener: (online: boolean) => void): Undo;
+  watchDeparture(listener: () => void): Undo;
   fetch: typeof globalThis.fetch | undefined;
   clock: Clock;
   random: RandomBytes;
@@ -55,6 +58,7 @@ export async function resolvePlatform(platform: RoomPlatform): Promise<ResolvedP
         ? undefined
         : (platform.openTabChannel ?? (persistence.durable ? openBroadcastChannel : undefined)),
     watchConnectivity: platform.watchConnectivity ?? watchBrowser,
+    watchDeparture: platform.watchDeparture ?? watchPage,
     fetch: platform.fetch,
     clock: platform.clock ?? systemClock,
     random: platform.random ?? systemRandom,
@@ -89,4 +93,10 @@ function watchBrowser(listener: (online: boolean) => void): Undo {
     globalThis.removeEventListener("online", online);
     globalThis.removeEventListener("offline", offline);
   };
+}
+
+function watchPage(listener: () => void): Undo {
+  if (typeof globalThis.addEventListener !== "function" || !globalThis.document) return () => {};
+  globalThis.addEventListener("pagehide", listener);
+  return () => globalThis.removeEventListener("pagehide", listener);
 }

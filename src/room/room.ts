@@ -203,6 +203,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       if (wanted && reachable && !scope.closed) documents.connect();
       else documents.disconnect();
     };
+    scope.add(platform.watchDeparture(() => documents.depart()));
     scope.add(
       platform.watchConnectivity((online) => {
         reachable = online;

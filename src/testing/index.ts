@@ -3,7 +3,11 @@
  * storage that a seed decides. Refuses to be imported by anything but tests.
  */
 export { persistenceContract } from "./persistence-contract.ts";
-export { type ContractCase, localReferenceStoreContract, referenceStoreContract } from "./reference-store-contract.ts";
+export {
+  type ContractCase,
+  localReferenceStoreContract,
+  referenceStoreContract,
+} from "./reference-store-contract.ts";
 export { roomStorageContract } from "./room-storage-contract.ts";
 export type { CutOptions } from "./simulation/network.ts";
 export { createSimulatedRandom, type SimulatedRandom } from "./simulation/random.ts";

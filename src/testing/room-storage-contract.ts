@@ -58,22 +58,18 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(sequences(storage.rowsOf(9)), []);
   });
 
-  add(
-    "ROWS-4",
-    "a setting, a clock and a run of depths are replaced by the next of their key",
-    (storage) => {
-      for (const value of [1, 2]) {
-        storage.commit({
-          settings: { epoch: `e${value}` },
-          clocks: [{ document: 1, client: 7, clock: value }],
-          depths: [{ document: 1, client: 7, from: 0, to: value, depth: 1 }],
-        });
-      }
-      same(storage.setting("epoch"), "e2");
-      same([...storage.clocks(1)], [[7, 2]]);
-      same(storage.depthAt(1, 7, 0)?.to, 2);
-    },
-  );
+  add("ROWS-4", "a setting, a clock and a run of depths are replaced by the next of their key", (storage) => {
+    for (const value of [1, 2]) {
+      storage.commit({
+        settings: { epoch: `e${value}` },
+        clocks: [{ document: 1, client: 7, clock: value }],
+        depths: [{ document: 1, client: 7, from: 0, to: value, depth: 1 }],
+      });
+    }
+    same(storage.setting("epoch"), "e2");
+    same([...storage.clocks(1)], [[7, 2]]);
+    same(storage.depthAt(1, 7, 0)?.to, 2);
+  });
 
   add("ROWS-5", "the depth at a clock is that of the run that begins last before it", (storage) => {
     const runs = [

@@ -106,7 +106,7 @@ describe("tabs", () => {
     expect(tab.heard).toEqual([]);
   });
 
-  it("TAB-3: a tab that closes says so; one that crashes is gone after 16 s of silence", () => {
+  it("TAB-3: a tab that closes says so; one that crashes is gone after 75 s of silence", () => {
     const bus = createBus();
     const first = openTab(bus, a);
     const second = openTab(bus, b);
@@ -115,12 +115,22 @@ describe("tabs", () => {
     expect(first.heard).toEqual(["left B"]);
     openTab(bus, c);
     first.heard.length = 0;
-    first.clock.advance(15_000);
+    first.clock.advance(70_000);
     expect(first.heard).toEqual([]);
-    first.clock.advance(5_000);
+    first.clock.advance(10_000);
     expect(first.heard).toEqual(["left C"]);
     first.clock.advance(60_000);
     expect(first.heard).toEqual(["left C"]);
+  });
+
+  it("TAB-3: a page that goes away says so, and is back with its next word", () => {
+    const bus = createBus();
+    const first = openTab(bus, a);
+    const second = openTab(bus, b);
+    first.heard.length = 0;
+    second.link.depart();
+    second.clock.advance(5_000);
+    expect(first.heard).toEqual(["left B", "presence B"]);
   });
 
   it("TAB-3: a tab that lives says so every 5 s", () => {

@@ -6,7 +6,7 @@ for (const { id, title, run } of roomStorageContract(async () => createInMemoryS
   test(`${id}: ${title} (in memory)`, run);
 }
 
-test("STORE-7: the contract catches a storage that commits by halves", async () => {
+test("ROWS-7: the contract catches a storage that commits by halves", async () => {
   const broken = async () => {
     const storage = createInMemoryStorage();
     return {
@@ -18,7 +18,7 @@ test("STORE-7: the contract catches a storage that commits by halves", async () 
       },
     };
   };
-  const cases = roomStorageContract(broken).filter(({ id }) => id === "STORE-7");
+  const cases = roomStorageContract(broken).filter(({ id }) => id === "ROWS-7");
   expect(cases).not.toHaveLength(0);
   for (const { run } of cases) await expect(run()).rejects.toThrow();
 });

@@ -14,11 +14,12 @@ function createRefs({ held = false } = {}) {
     blobs,
     puts,
     async put(bytes: Uint8Array, { contentType = "" } = {}): Promise<Reference> {
-      const id = await sha256Hex(bytes);
-      await new Promise<void>((go, fail) => {
+      const released = new Promise<void>((go, fail) => {
         puts.push({ bytes, contentType, go, fail });
         if (!held) go();
       });
+      const id = await sha256Hex(bytes);
+      await released;
       blobs.set(id, bytes);
       return { id, size: bytes.length, contentType };
     },
@@ -97,8 +98,8 @@ describe("sending", () => {
       outbox.send({ ...query, content: 4 }),
     ];
     sends.forEach((each, index) => void each.then(() => order.push(index + 1)));
-    await vi.waitFor(() => expect(refs.puts).toHaveLength(2));
-    expect(sent()).toEqual([]);
+    await settle();
+    expect([refs.puts.length, sent()]).toEqual([2, []]);
     refs.puts[1]?.go();
     await settle();
     expect(sent()).toEqual([]);

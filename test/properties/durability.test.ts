@@ -6,13 +6,15 @@ import { forSeeds, seedsFor } from "./seeds.ts";
 const rough: FlockOptions = { weights: { crash: 12, relayCrash: 5, relayReset: 0, loseBrowser: 4 } };
 
 describe("what was settled", () => {
-  forSeeds("PROP-5 local outlives a crash, relayed also the browser", seedsFor(100), (seed) =>
+  forSeeds("PROP-5 local outlives a crash, relayed also the browser", seedsFor(80), (seed) =>
     playFlock(seed, rough),
   );
 
   it("PROP-5 control: a disk that acknowledges what it does not store is caught", async () => {
     let writes = 0;
-    const tamper = lyingDisk((_, { put = [] }) => put.some(([key]) => key.startsWith("page/")) && ++writes % 3 === 0);
+    const tamper = lyingDisk(
+      (_, { put = [] }) => put.some(([key]) => key.startsWith("page/")) && ++writes % 3 === 0,
+    );
     expect(await isCaught(/settled local/, 20, (seed) => playFlock(seed, { ...rough, tamper }))).toBe(true);
   });
 

@@ -1,5 +1,5 @@
-import type { createInMemoryStorage } from "../../src/edge/index.ts";
 import type { KeyValueStore, StoredChange } from "../../src/crdt/index.ts";
+import type { createInMemoryStorage } from "../../src/edge/index.ts";
 import { relayCode } from "./flock.ts";
 import type { Handling, Tamper } from "./member.ts";
 

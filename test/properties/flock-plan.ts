@@ -70,7 +70,14 @@ export interface World {
 }
 
 /** On a quiet network nothing but a crash can lose anything, and nothing later gives the loss away. */
-const quiet: Partial<Weights> = { cut: 0, partition: 0, disconnect: 0, relayCrash: 0, relayReset: 0, crash: 8 };
+const quiet: Partial<Weights> = {
+  cut: 0,
+  partition: 0,
+  disconnect: 0,
+  relayCrash: 0,
+  relayReset: 0,
+  crash: 8,
+};
 const moods: readonly Partial<Weights>[] = [{}, {}, { ...quiet, send: 2 }, { ...quiet, edit: 2 }];
 
 /** Draws a world: hasty or slow, with tabs or without, on good or bad machines. */
@@ -81,7 +88,11 @@ export function drawWorld(random: SimulatedRandom): World {
     sharing: random.pick([0.2, 0.75]),
     latency: { networkMs: random.pick([15, 80, 400]), diskMs: random.pick([2, 12, 120]) },
     mood: random.pick(moods),
-    tabChannels: { duplicate: isRough ? 0.1 : 0, reorder: isRough, drop: isRough && random.chance(0.5) ? 0.05 : 0 },
+    tabChannels: {
+      duplicate: isRough ? 0.1 : 0,
+      reorder: isRough,
+      drop: isRough && random.chance(0.5) ? 0.05 : 0,
+    },
   };
 }
 

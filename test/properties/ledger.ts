@@ -14,8 +14,8 @@ export interface FlockLedger {
   isCompleted(consumer: string, id: string): boolean;
   /** Another browser has seen the acknowledgement. */
   acknowledged(consumer: string, id: string): void;
-  /** What went wrong so far, of what can be told at once. */
-  readonly violations: readonly string[];
+  /** What handlers did against the rules, as far as the messages that are still there tell. */
+  violations(ids: ReadonlySet<string>): string[];
 }
 
 export function createFlockLedger(): FlockLedger {
@@ -24,7 +24,7 @@ export function createFlockLedger(): FlockLedger {
   const completions = new Map<string, string[]>();
   const acknowledgements = new Set<string>();
   const lastBegun = new Map<string, string>();
-  const violations: string[] = [];
+  const violations: { id: string; complaint: string }[] = [];
 
   return {
     promise(what, stage, browser) {
@@ -35,16 +35,20 @@ export function createFlockLedger(): FlockLedger {
       for (const [what, where] of local) if (where === browser) local.delete(what);
     },
     promised: () =>
-      new Map([...[...local.keys()].map((what) => [what, "local"] as const), ...[...relayed].map((what) => [what, "relayed"] as const)]),
+      new Map([
+        ...[...local.keys()].map((what) => [what, "local"] as const),
+        ...[...relayed].map((what) => [what, "relayed"] as const),
+      ]),
     began(life, consumer, id) {
       if (acknowledgements.has(`${consumer} ${id}`)) {
-        violations.push(`${consumer} in ${life} handles ${id} again, although others saw it acknowledged`);
+        const complaint = `${consumer} in ${life} handles ${id} again, although others saw it acknowledged`;
+        violations.push({ id, complaint });
       }
       const lane = laneOf(id);
       const key = `${life} ${consumer} ${lane}`;
       const last = lastBegun.get(key);
       if (last !== undefined && compareIds(last, id) > 0) {
-        violations.push(`${consumer} in ${life} handles ${id} after ${last}`);
+        violations.push({ id, complaint: `${consumer} in ${life} handles ${id} after ${last}` });
       }
       lastBegun.set(key, id);
     },
@@ -52,16 +56,23 @@ export function createFlockLedger(): FlockLedger {
       const key = `${consumer} ${laneOf(id)}`;
       const ids = completions.get(key) ?? [];
       completions.set(key, ids);
-      if (ids.includes(id)) return;
-      const last = ids.at(-1);
-      if (last !== undefined && compareIds(last, id) > 0) {
-        violations.push(`${consumer} completes ${id} for the first time after ${last}`);
-      }
-      ids.push(id);
+      if (!ids.includes(id)) ids.push(id);
     },
     isCompleted: (consumer, id) => completions.get(`${consumer} ${laneOf(id)}`)?.includes(id) ?? false,
     acknowledged: (consumer, id) => void acknowledgements.add(`${consumer} ${id}`),
-    violations,
+    violations(ids) {
+      const found = violations.filter(({ id }) => ids.has(id)).map(({ complaint }) => complaint);
+      for (const [key, completed] of completions) {
+        // A message that its own sender handled before a crash took it is nowhere, and in no order.
+        const lasting = completed.filter((id) => ids.has(id));
+        lasting.slice(1).forEach((id, before) => {
+          const last = lasting[before] as string;
+          if (compareIds(last, id) > 0)
+            found.push(`${key}: ${id} is completed for the first time after ${last}`);
+        });
+      }
+      return found;
+    },
   };
 }
 

@@ -49,7 +49,7 @@ export function createMember(options: MemberOptions): Member {
   let room: Room<FlockState> | undefined;
   let agents = new Map<string, Agent>();
   let lives = 0;
-  let isClosing = false;
+  let closing: SimulatedReplica | undefined;
 
   async function furnish(own: SimulatedReplica): Promise<void> {
     const life = `${planned.name} life ${++lives}`;
@@ -109,7 +109,7 @@ export function createMember(options: MemberOptions): Member {
       return replica;
     },
     get isGone() {
-      return replica === undefined && !isClosing;
+      return replica === undefined && closing === undefined;
     },
     open() {
       const own = simulation.replica(planned.name, { browser });
@@ -117,21 +117,22 @@ export function createMember(options: MemberOptions): Member {
       furnish(own).catch((failure: unknown) => failures.push(failure));
     },
     crash() {
-      const own = replica;
+      const own = replica ?? closing;
       forget();
+      closing = undefined;
       own?.crash();
     },
     close() {
       const [own, open] = [replica, room];
       if (!own || !open) return;
       forget();
-      isClosing = true;
+      closing = own;
       open
         .close()
         .catch((failure: unknown) => failures.push(failure))
         .then(() => {
           own.crash();
-          isClosing = false;
+          closing = undefined;
         });
     },
     failures,

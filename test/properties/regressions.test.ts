@@ -94,7 +94,8 @@ describe("what simulated runs brought to light stays mended", () => {
     const writer = simulation.replica("writer", { browser: "laptop" });
     let isStalled = false;
     const persistence = altered(writer.platform.persistence, (name, store) => ({
-      write: (change) => (isStalled && name.includes("/writer/") ? new Promise(() => {}) : store.write(change)),
+      write: (change) =>
+        isStalled && name.includes("/writer/") ? new Promise(() => {}) : store.write(change),
     }));
     const room = await open(simulation, writer, { persistence });
     await say(simulation, room, "stored");

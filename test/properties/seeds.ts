@@ -12,7 +12,11 @@ export function seedsFor(count: number, pinned: readonly number[] = []): number[
 }
 
 /** Runs a property for each seed, a few to a test; a failure names its seed and how to run it alone. */
-export function forSeeds(title: string, seeds: readonly number[], check: (seed: number) => Promise<unknown>): void {
+export function forSeeds(
+  title: string,
+  seeds: readonly number[],
+  check: (seed: number) => Promise<unknown>,
+): void {
   for (let from = 0; from < seeds.length; from += chunk) {
     const some = seeds.slice(from, from + chunk);
     it(`${title} (seeds ${some[0]} to ${some.at(-1)})`, { timeout: 600_000 }, async () => {
@@ -25,7 +29,12 @@ async function withSeed(seed: number, check: (seed: number) => Promise<unknown>)
   try {
     await check(seed);
   } catch (failure) {
-    const reason = (failure instanceof Error ? failure.message : String(failure)).split("\n").slice(0, shownLines).join("\n");
-    throw new Error(`Seed ${seed} fails; run it alone with FLOCKSTATE_SEED=${seed}.\n${reason}`, { cause: failure });
+    const reason = (failure instanceof Error ? failure.message : String(failure))
+      .split("\n")
+      .slice(0, shownLines)
+      .join("\n");
+    throw new Error(`Seed ${seed} fails; run it alone with FLOCKSTATE_SEED=${seed}.\n${reason}`, {
+      cause: failure,
+    });
   }
 }

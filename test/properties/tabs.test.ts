@@ -6,10 +6,13 @@ import { forSeeds, seedsFor } from "./seeds.ts";
 const alone: FlockOptions = { alone: true, weights: { crash: 10 } };
 
 describe("the tabs of one browser without a relay", () => {
-  forSeeds("PROP-2 they converge and deliver", seedsFor(100), (seed) => playFlock(seed, alone));
+  forSeeds("PROP-2 they converge and deliver", seedsFor(80), (seed) => playFlock(seed, alone));
 
   it("PROP-2 control: tabs that do not hear each other are caught", async () => {
-    const deaf: FlockOptions = { ...alone, tamper: ({ platform }) => ({ ...platform, openTabChannel: false }) };
+    const deaf: FlockOptions = {
+      ...alone,
+      tamper: ({ platform }) => ({ ...platform, openTabChannel: false }),
+    };
     expect(await isCaught(/state differs|lacks/, 20, (seed) => playFlock(seed, deaf))).toBe(true);
   });
 

@@ -1,10 +1,16 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { defineView, openView } from "../../src/crdt/index.ts";
 import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
+import { defineView, openView } from "../../src/crdt/index.ts";
 import { createPage, type Page } from "../../src/crdt/page.ts";
-import { encodeBatch, encodeEntry, entryId, formatPageName, type PageName } from "../../src/protocol/index.ts";
+import {
+  encodeBatch,
+  encodeEntry,
+  entryId,
+  formatPageName,
+  type PageName,
+} from "../../src/protocol/index.ts";
 
 /** One update of one page, as replicas exchange them. */
 interface Arrival {
@@ -45,11 +51,18 @@ function write(batches: readonly DrawnBatch[]): Arrival[] {
     const own = pages[lane] as Page;
     const before = Y.encodeStateVector(own.document);
     const encoded = entries.map(({ key, parents }) =>
-      encodeEntry({ kind: key, parents: parents.map((parent) => ids[parent] ?? "anon.c.1/0-1/0"), body: null }),
+      encodeEntry({
+        kind: key,
+        parents: parents.map((parent) => ids[parent] ?? "anon.c.1/0-1/0"),
+        body: null,
+      }),
     );
     own.append(encodeBatch({ first: own.length, clock, previous: undefined, references: [] }, encoded));
     own.read();
-    return { ...(lanes[lane] as (typeof lanes)[number]), update: Y.encodeStateAsUpdate(own.document, before) };
+    return {
+      ...(lanes[lane] as (typeof lanes)[number]),
+      update: Y.encodeStateAsUpdate(own.document, before),
+    };
   });
 }
 

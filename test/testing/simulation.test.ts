@@ -1,7 +1,12 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createInMemoryStorage, createRoomCore } from "../../src/edge/index.ts";
 import { list, type Room, text } from "../../src/index.ts";
-import { createSimulation, type SimulatedReplica, type Simulation, type SimulationOptions } from "../../src/testing/index.ts";
+import {
+  createSimulation,
+  type SimulatedReplica,
+  type Simulation,
+  type SimulationOptions,
+} from "../../src/testing/index.ts";
 import { playFlock } from "../properties/flock.ts";
 
 const relay = { createStorage: createInMemoryStorage, createCore: createRoomCore };
@@ -88,9 +93,16 @@ describe("a simulated replica", () => {
         expect(await persistence.tryLock("lock")).toBeTypeOf("function");
         let acknowledged = false;
         let rang = false;
-        void store.write({ put: [["b", 2], ["c", 3]] }).then(() => {
-          acknowledged = true;
-        });
+        void store
+          .write({
+            put: [
+              ["b", 2],
+              ["c", 3],
+            ],
+          })
+          .then(() => {
+            acknowledged = true;
+          });
         tab.clock.after(10, () => {
           rang = true;
         });
@@ -98,7 +110,9 @@ describe("a simulated replica", () => {
         await simulation.advance(1_000);
         expect([acknowledged, rang, tab.alive]).toEqual([false, false, false]);
         const next = simulation.replica("tab", { browser: "laptop" }).platform.persistence;
-        const pairs = await simulation.until(next?.open("pairs").then((opened) => opened.entries("")) ?? Promise.resolve([]));
+        const pairs = await simulation.until(
+          next?.open("pairs").then((opened) => opened.entries("")) ?? Promise.resolve([]),
+        );
         // All of a transaction or nothing of it.
         expect([["a"], ["a", "b", "c"]]).toContainEqual(pairs.map(([key]) => key));
         lost.push(pairs.length === 1);
@@ -155,7 +169,9 @@ describe("a simulated replica", () => {
         await simulation.advance(1_000);
         const witness = await open(simulation, simulation.replica("witness"));
         await simulation.advance(2_000);
-        outcomes.add(`${witness.state.log.get().length === 1 ? "stored" : "lost"}, ${acknowledged ? "told" : "not told"}`);
+        outcomes.add(
+          `${witness.state.log.get().length === 1 ? "stored" : "lost"}, ${acknowledged ? "told" : "not told"}`,
+        );
       } finally {
         await simulation.close();
       }
@@ -251,7 +267,10 @@ describe("the simulated relay", () => {
     expect(await simulation.until(other.refs.get(reference))).toEqual(new Uint8Array([1, 2, 3]));
 
     const { fetch } = tab.platform;
-    const forged = fetch?.(`http://relay.test/v1/rooms/lab/refs/${"0".repeat(64)}`, { method: "PUT", body: new Uint8Array([9]) });
+    const forged = fetch?.(`http://relay.test/v1/rooms/lab/refs/${"0".repeat(64)}`, {
+      method: "PUT",
+      body: new Uint8Array([9]),
+    });
     expect((await simulation.until(forged ?? Promise.reject(new RangeError("no fetch")))).status).toBe(422);
   });
 });

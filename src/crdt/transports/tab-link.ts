@@ -56,6 +56,8 @@ export interface TabLink {
   announce(presence: Presence): void;
   /** Asks the other tabs for what is missing here, shortly; a tab that slept has missed what was told meanwhile. */
   ask(): void;
+  /** Says goodbye, as a page that may never run again must; a later word takes it back. */
+  depart(): void;
   close(): void;
 }
 
@@ -69,8 +71,8 @@ export interface TabLinkOptions {
 
 /** A tab says that it lives this often ... */
 const beatMs = 5_000;
-/** ... and counts as gone after this long without a word; a crashed tab says no goodbye. */
-const goneAfterMs = 16_000;
+/** ... and counts as gone after this long without a word: browsers let a hidden tab's timers run once a minute. */
+const goneAfterMs = 75_000;
 const askAfterMs = 100;
 
 /** Opens the link and asks the other tabs for what this one lacks. */
@@ -145,6 +147,7 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
         post({ type: "have", from: own, asks: false, documents: events.have() });
       });
     },
+    depart: () => post({ type: "bye", from: own }),
     close() {
       post({ type: "bye", from: own });
       closed = true;

@@ -57,7 +57,10 @@ const noticeMs = 300;
 const relayNoticeMs = 20_000;
 
 /** Creates the line of one process. */
-export function createLine({ timeline, random, relay, host, latencyMs }: LineOptions, state: LineState): Line {
+export function createLine(
+  { timeline, random, relay, host, latencyMs }: LineOptions,
+  state: LineState,
+): Line {
   const connections = new Set<Connection>();
 
   function cut({ silent = false }: CutOptions = {}): void {

@@ -46,7 +46,12 @@ export function createSimulatedRandom(seed: number | string): SimulatedRandom {
 
 /** sfc32 of Chris Doty-Humphrey's PractRand: 128 bits of state, so that forks do not run into each other. */
 function createGenerator(seed: string): () => number {
-  let [a, b, c, counter] = [1, 2, 3, 4].map((lane) => hashText(seed, lane)) as [number, number, number, number];
+  let [a, b, c, counter] = [1, 2, 3, 4].map((lane) => hashText(seed, lane)) as [
+    number,
+    number,
+    number,
+    number,
+  ];
   const next = (): number => {
     const sum = (a + b + counter) | 0;
     counter = (counter + 1) | 0;
