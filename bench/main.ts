@@ -81,7 +81,9 @@ async function repeat(task: () => Promise<number>): Promise<number[]> {
 
 async function inProcess(): Promise<void> {
   const open = async (): Promise<Pair> => {
-    const room = await openRoom(`bench-${Math.random()}`.replace(".", "-"), { platform: { openTabChannel: false } });
+    const room = await openRoom(`bench-${Math.random()}`.replace(".", "-"), {
+      platform: { openTabChannel: false },
+    });
     return { rooms: [room], sender: await room.agent("sender"), receiver: await room.agent("receiver") };
   };
   const measured = (measure: (pair: Pair) => Promise<number>) => async (): Promise<number> => {
@@ -92,13 +94,21 @@ async function inProcess(): Promise<void> {
   };
   report(
     "In process: messages a second, handled",
-    { name: "flockstate, two agents in one room", unit: "/s", runs: await repeat(measured((pair) => sendRate(pair, sends))) },
+    {
+      name: "flockstate, two agents in one room",
+      unit: "/s",
+      runs: await repeat(measured((pair) => sendRate(pair, sends))),
+    },
     { name: "limit: a copy and a call", unit: "/s", runs: await repeat(() => directCalls(sends)) },
   );
   report(
     "In process: message and answer",
     { name: "flockstate", unit: "µs", runs: await repeat(measured(roundTrip)) },
-    { name: "limit: two turns of setImmediate", unit: "µs", runs: await repeat(() => latencyUs(rounds, twoTurns)) },
+    {
+      name: "limit: two turns of setImmediate",
+      unit: "µs",
+      runs: await repeat(() => latencyUs(rounds, twoTurns)),
+    },
   );
 }
 
@@ -116,13 +126,21 @@ async function betweenReplicas(): Promise<void> {
   };
   report(
     "Between two replicas: messages a second, handled",
-    { name: "flockstate, over a channel in memory", unit: "/s", runs: await repeat(measured((pair) => sendRate(pair, sends))) },
+    {
+      name: "flockstate, over a channel in memory",
+      unit: "/s",
+      runs: await repeat(measured((pair) => sendRate(pair, sends))),
+    },
     { name: "peer: bare Yjs, a transaction a message", unit: "/s", runs: await repeat(() => bareYjs(sends)) },
   );
   report(
     "Between two replicas: message and answer",
     { name: "flockstate", unit: "µs", runs: await repeat(measured(roundTrip)) },
-    { name: "limit: two turns of setImmediate", unit: "µs", runs: await repeat(() => latencyUs(rounds, twoTurns)) },
+    {
+      name: "limit: two turns of setImmediate",
+      unit: "µs",
+      runs: await repeat(() => latencyUs(rounds, twoTurns)),
+    },
   );
 }
 
@@ -130,7 +148,9 @@ async function throughRelay(startRelay: StartRelay): Promise<void> {
   const persistDir = mkdtempSync(join(tmpdir(), "flockstate-bench-"));
   const relay = await startRelay({ persistDir });
   const broadcast = await openBroadcast();
-  const platform: RoomPlatform = { WebSocket: WebSocket as unknown as NonNullable<RoomPlatform["WebSocket"]> };
+  const platform: RoomPlatform = {
+    WebSocket: WebSocket as unknown as NonNullable<RoomPlatform["WebSocket"]>,
+  };
   try {
     const measured = (measure: (pair: Pair) => Promise<number>) => async (): Promise<number> => {
       const pair = await openPair([platform, platform], relay.url);
@@ -139,16 +159,25 @@ async function throughRelay(startRelay: StartRelay): Promise<void> {
       return figure;
     };
     const plain = [];
-    for (let run = 0; run < runs; run++) plain.push(await plainBroadcast(broadcast.url, { rounds, count: relaySends }));
+    for (let run = 0; run < runs; run++)
+      plain.push(await plainBroadcast(broadcast.url, { rounds, count: relaySends }));
     report(
       "Through the local relay: messages a second, stored and handled",
-      { name: "flockstate, rows before broadcast", unit: "/s", runs: await repeat(measured((pair) => sendRate(pair, relaySends))) },
+      {
+        name: "flockstate, rows before broadcast",
+        unit: "/s",
+        runs: await repeat(measured((pair) => sendRate(pair, relaySends))),
+      },
       { name: "limit: plain broadcast of bytes, Node ws", unit: "/s", runs: plain.map((each) => each.rate) },
     );
     report(
       "Through the local relay: message and answer, both stored",
       { name: "flockstate", unit: "µs", runs: await repeat(measured(roundTrip)) },
-      { name: "limit: plain broadcast of bytes, Node ws", unit: "µs", runs: plain.map((each) => each.roundTripUs) },
+      {
+        name: "limit: plain broadcast of bytes, Node ws",
+        unit: "µs",
+        runs: plain.map((each) => each.roundTripUs),
+      },
     );
   } finally {
     await broadcast.close();

@@ -2,7 +2,14 @@
  * The main door of flockstate: rooms, agents, messages, shared state, references and errors.
  * Everything else opens on a room from a door of its own.
  */
-export { type Closable, type ErrorCode, FlockError, isFlockError, type Store, type Undo } from "./base/index.ts";
+export {
+  type Closable,
+  type ErrorCode,
+  FlockError,
+  isFlockError,
+  type Store,
+  type Undo,
+} from "./base/index.ts";
 export {
   createInMemoryPersistence,
   createWebSocketOpener,

@@ -71,7 +71,10 @@ export function createHybridClock(wall: Pick<Clock, "now">, latest: Timestamp = 
     },
     observe(timestamp) {
       if (!Number.isSafeInteger(timestamp) || timestamp < 0) {
-        throw new FlockError("base/invalid-timestamp", `The timestamp ${timestamp} is no safe, non-negative integer.`);
+        throw new FlockError(
+          "base/invalid-timestamp",
+          `The timestamp ${timestamp} is no safe, non-negative integer.`,
+        );
       }
       last = Math.max(last, Math.min(timestamp, timestampFromMs(wall.now() + maxClockDriftMs)));
       return last;

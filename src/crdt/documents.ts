@@ -131,7 +131,8 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   const received = await loadReceived(records, { log, hybrid, random });
   const registerChanged = received.registerChanged;
   // What closed tabs of this device wrote is in their writers' databases, and no relay sends it here again.
-  for (const id of await listWriters(records)) {
+  const writersBefore = new Set(await listWriters(records));
+  for (const id of writersBefore) {
     const store = await persistence.open(`${prefix}writer/${id}`);
     for await (const [name, update] of readWriter(id, store)) received.preload(name, update);
     await store.close();
@@ -412,8 +413,9 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     shared: main,
     async openWriter(agent) {
       const opened = await pool.open(agent);
-      // A writer whose device has never joined knows no more of its agent's others than a new one.
-      return { ...opened, resumed: opened.resumed && hasJoined };
+      // Before its first join a device knows of no others but what its own writers wrote.
+      if (hasJoined || !opened.resumed) return opened;
+      return { ...opened, resumed: false, knownLanes: writersBefore };
     },
     releaseWriter: (writer) => pool.release(writer),
     registers() {

@@ -98,7 +98,10 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   }
 
   const note = (update: Uint8Array, origin: unknown): void => {
-    if (channel && origin === channel.origin) return scheduleDigest();
+    if (channel && origin === channel.origin) {
+      scheduleDigest();
+      return;
+    }
     revision++;
     onPending();
     if (origin !== fromTab) changed.emit(update);

@@ -8,6 +8,8 @@ import { openWriter, type Writer, type WriterOptions } from "./writer.ts";
 export interface OpenedWriter {
   writer: Writer;
   resumed: boolean;
+  /** Lanes of which it knows that nobody elsewhere has read them, although it was not resumed. */
+  knownLanes?: ReadonlySet<string>;
 }
 
 /** The writers of this replica: those of its agents, and closed ones whose unsent entries it sends. */

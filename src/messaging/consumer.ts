@@ -24,6 +24,8 @@ export interface ConsumerOptions {
   writer: Writer;
   /** Whether the writer had a past here; a new one first waits until it knows the agent's other registers. */
   resumed: boolean;
+  /** Lanes that need not wait for that. */
+  knownLanes?: ReadonlySet<string> | undefined;
   documents: Documents;
   clock: Clock;
   /** Gives a message its content; waits for references. */
@@ -39,7 +41,8 @@ const lastRetryMs = 30_000;
  * by one of the agent's present writers. Lanes do not wait for each other.
  */
 export function openConsumer(options: ConsumerOptions): Undo {
-  const { name, filter, handler, writer, resumed, documents, clock, resolve, onProblem } = options;
+  const { name, filter, handler, writer, resumed, knownLanes, documents, clock, resolve, onProblem } =
+    options;
   const controller = new AbortController();
   const { signal } = controller;
   /** Beside the signal, because Node warns of a leak where eleven lanes listen to one. */
@@ -110,7 +113,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
   }
 
   function mayHandle(lane: string): boolean {
-    if (!caughtUp && !documents.isHere(lane)) return false;
+    if (!caughtUp && !documents.isHere(lane) && !knownLanes?.has(lane)) return false;
     return pick(present(), lane) === writer.id;
   }
 

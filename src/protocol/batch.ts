@@ -97,7 +97,9 @@ export function decodeBatch(bytes: Uint8Array): Batch {
     if (decoding.hasContent(decoder)) throw new RangeError("trailing bytes");
     return { first, clock, previous, references, entries };
   } catch (cause) {
-    throw new FlockError("protocol/malformed-batch", "A batch of a lane does not follow the format.", { cause });
+    throw new FlockError("protocol/malformed-batch", "A batch of a lane does not follow the format.", {
+      cause,
+    });
   }
 }
 
@@ -112,7 +114,8 @@ function decodeEntry(bytes: Uint8Array): EntryRecord {
   const value = parseJson(fromUtf8(bytes), maxEntryDepth);
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new RangeError("entry");
   const { k: kind, p: parents = [], b: body } = value as JsonObject;
-  if (typeof kind !== "string" || !kindPattern.test(kind) || body === undefined) throw new RangeError("entry");
+  if (typeof kind !== "string" || !kindPattern.test(kind) || body === undefined)
+    throw new RangeError("entry");
   if (!areParents(parents)) throw new RangeError("parents");
   return { kind, parents, body };
 }
@@ -129,7 +132,8 @@ export function entryId({ writer, page, index }: EntryAddress): string {
   return `${writer}/${formatPageName(page)}/${index}`;
 }
 
-const entryIdPattern = /^([A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){2})\/([0-9]{1,9}-[0-9]{1,10})\/(0|[1-9][0-9]{0,3})$/;
+const entryIdPattern =
+  /^([A-Za-z0-9_-]{1,64}(?:\.[A-Za-z0-9_-]{1,64}){2})\/([0-9]{1,9}-[0-9]{1,10})\/(0|[1-9][0-9]{0,3})$/;
 
 /** Reads an entry's id; undefined where it is none. */
 export function parseEntryId(id: string): EntryAddress | undefined {

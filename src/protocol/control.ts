@@ -146,10 +146,15 @@ export function decodeControl(payload: Uint8Array): ControlMessage {
     message = readControl(decoder);
     if (decoding.hasContent(decoder)) throw new RangeError(`trailing bytes after ${message.type}`);
   } catch (cause) {
-    throw new FlockError("protocol/malformed-frame", "A control message does not follow the grammar.", { cause });
+    throw new FlockError("protocol/malformed-frame", "A control message does not follow the grammar.", {
+      cause,
+    });
   }
   if (message.type === "presence" && toUtf8(message.state ?? "").length > maxPresenceBytes) {
-    throw new FlockError("protocol/presence-too-large", `A presence state is past ${maxPresenceBytes} bytes.`);
+    throw new FlockError(
+      "protocol/presence-too-large",
+      `A presence state is past ${maxPresenceBytes} bytes.`,
+    );
   }
   if (message.type === "signal" && message.bytes.length > maxSignalBytes) {
     throw new FlockError("protocol/frame-too-large", `A signal is past ${maxSignalBytes} bytes.`);

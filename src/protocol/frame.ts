@@ -66,7 +66,9 @@ export function decodeFrame(frame: Uint8Array): FramePart[] {
       parts.push({ channel, payload: decoding.readUint8Array(decoder, length) });
     }
   } catch (cause) {
-    throw new FlockError("protocol/malformed-frame", "The frame is no run of channel, length, payload.", { cause });
+    throw new FlockError("protocol/malformed-frame", "The frame is no run of channel, length, payload.", {
+      cause,
+    });
   }
   if (parts.length === 0) throw new FlockError("protocol/malformed-frame", "The frame is empty.");
   return parts;

@@ -47,7 +47,14 @@ export {
   maxSignalBytes,
   maxUpdateBytes,
 } from "./limits.ts";
-export { addresses, type MessageBody, messageBodySchema, messageKind, messageSchemaVersion, messageTypes } from "./message.ts";
+export {
+  addresses,
+  type MessageBody,
+  messageBodySchema,
+  messageKind,
+  messageSchemaVersion,
+  messageTypes,
+} from "./message.ts";
 export { type Presence, parsePresence } from "./presence.ts";
 export { isReferenceId, type Reference, referenceSchema } from "./reference.ts";
 export {

@@ -29,7 +29,9 @@ export const maxCapabilityLength = 64;
 /** The whole value of a register: one writer's latest word on itself. */
 export const registerRecordSchema = z.strictObject({
   version: z.literal(1),
-  capabilities: z.array(z.string().check(z.maxLength(maxCapabilityLength))).check(z.maxLength(maxCapabilities)),
+  capabilities: z
+    .array(z.string().check(z.maxLength(maxCapabilityLength)))
+    .check(z.maxLength(maxCapabilities)),
   /** Milliseconds since the epoch when this writer first opened. */
   since: z.int().check(z.nonnegative()),
   consumers: z.record(z.string().check(z.maxLength(maxConsumerNameLength)), consumerSchema),

@@ -50,7 +50,8 @@ export function sliceUpdate(
   const ranges = [...decoded.ds.clients].flatMap(([client, items]) =>
     items.map(({ clock, len }) => ({ client, clock, len })),
   );
-  if (decoded.structs.length <= structs && ranges.length <= deleteRanges && update.length <= bytes) return [update];
+  if (decoded.structs.length <= structs && ranges.length <= deleteRanges && update.length <= bytes)
+    return [update];
   const ordered = inOrder(decoded.structs);
   // A circle is nothing that a document of ours can make; the gate says so to whoever sends it.
   if (!ordered) return [update];
@@ -61,14 +62,25 @@ export function sliceUpdate(
   for (const struct of ordered) {
     const piece = pieceOf(struct, decoded.ds.clients.get(struct.id.client) ?? []);
     if (pieces.length === structs || (pieces.length > 0 && held + piece.bytes.length > bytes)) {
-      slices.push(encodeSlice(pieces, pieces.flatMap(({ deleted }) => deleted)));
+      slices.push(
+        encodeSlice(
+          pieces,
+          pieces.flatMap(({ deleted }) => deleted),
+        ),
+      );
       pieces = [];
       held = 0;
     }
     pieces.push(piece);
     held += piece.bytes.length;
   }
-  if (pieces.length > 0) slices.push(encodeSlice(pieces, pieces.flatMap(({ deleted }) => deleted)));
+  if (pieces.length > 0)
+    slices.push(
+      encodeSlice(
+        pieces,
+        pieces.flatMap(({ deleted }) => deleted),
+      ),
+    );
   for (let from = 0; from < ranges.length; from += deleteRanges) {
     slices.push(encodeSlice([], ranges.slice(from, from + deleteRanges)));
   }
@@ -166,15 +178,15 @@ function within(
 }
 
 /** The V1 format: blocks by descending client, then deletions by descending client. */
-function encodeSlice(
-  pieces: readonly Piece[],
-  ranges: readonly DeletedRange[],
-): Uint8Array {
+function encodeSlice(pieces: readonly Piece[], ranges: readonly DeletedRange[]): Uint8Array {
   const parts: Uint8Array[] = [];
   const blocks = byDescendingClient(pieces);
   parts.push(encodeNumbers([blocks.length]));
   for (const [client, items] of blocks) {
-    parts.push(encodeNumbers([items.length, client, items[0]?.clock ?? 0]), ...items.map(({ bytes }) => bytes));
+    parts.push(
+      encodeNumbers([items.length, client, items[0]?.clock ?? 0]),
+      ...items.map(({ bytes }) => bytes),
+    );
   }
   const deleted = byDescendingClient(ranges);
   parts.push(encodeNumbers([deleted.length]));

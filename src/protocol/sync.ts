@@ -51,7 +51,9 @@ export function decodeDocumentMessage(payload: Uint8Array): DocumentMessage {
     if (decoding.hasContent(decoder)) throw new RangeError("trailing bytes");
     return message;
   } catch (cause) {
-    throw new FlockError("protocol/malformed-frame", "A document message is none of y-websocket's.", { cause });
+    throw new FlockError("protocol/malformed-frame", "A document message is none of y-websocket's.", {
+      cause,
+    });
   }
 }
 

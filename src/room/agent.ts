@@ -54,7 +54,7 @@ export interface AgentOptions {
 /** Creates an agent over its writer and announces it in the writer's register. */
 export function createAgent(options: AgentOptions): Agent {
   const { name, capabilities, opened, documents, refs, policy, board, clock, onProblem, onClosed } = options;
-  const { writer, resumed } = opened;
+  const { writer, resumed, knownLanes } = opened;
   const scope = createScope();
   scope.add(() => {
     documents.releaseWriter(writer.id);
@@ -107,6 +107,7 @@ export function createAgent(options: AgentOptions): Agent {
         handler,
         writer,
         resumed,
+        knownLanes,
         documents,
         clock,
         resolve: (message, signal) => resolveContent(message, refs, signal),
