@@ -34,6 +34,7 @@ import { openPresence, type PresenceBoard } from "./presence.ts";
 import { loadReceived, missingOf } from "./received.ts";
 import { createSaver, cursorKey } from "./saver.ts";
 import { openSharedDocument, type SharedDocument } from "./shared-document.ts";
+import { createSharedSet } from "./shared-set.ts";
 import type { LinkState, OpenSocket, OpenTabChannel } from "./transports/port.ts";
 import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
 import { openTabLink, type TabLink } from "./transports/tab-link.ts";
@@ -140,9 +141,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
 
   let storage: StorageState = persistence.durable ? "ready" : "memory-only";
   const online = createStore(false);
-  const shared = new Map<string, SharedDocument>();
-  /** Messages for documents that are being opened. */
-  const opening = new Map<string, { waiting: Uint8Array[]; done: Promise<void> }>();
+  const shared = createSharedSet({ openDocument: openShared, onReceived: settle, onFailed: reportStorage });
   /** Whether a gap was met since the last whole join, and whether that join failed to fill one. */
   let gap: "none" | "asked" | "unfilled" = "none";
   let catchUp: () => void = () => {};
@@ -153,10 +152,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   const saver = createSaver({
     records,
     takeUnsaved: () => received.takeUnsaved(),
-    async confirmShared() {
-      await Promise.all([...opening.values()].map(({ done }) => done));
-      await Promise.all([...shared.values()].map((each) => each.confirm()));
-    },
+    confirmShared: () => shared.confirm(),
     onStored: () => setStorage(persistence.durable ? "ready" : "memory-only"),
     onFailed: (error) => reportStorage(error),
   });
@@ -200,14 +196,14 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
         },
         joined() {
           if (gap === "asked") gap = "none";
-          for (const each of shared.values()) each.joined(cursor.epoch);
+          shared.joined(cursor.epoch);
           pool.joined(cursor.epoch);
           online.set(true);
           catchUp();
         },
         presences: (entries) => presence.heardRelay(entries),
         dropped() {
-          for (const each of shared.values()) each.dropped();
+          shared.dropped();
           presence.lostRelay();
           online.set(false);
         },
@@ -218,9 +214,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   function receiveFromRelay(name: string, payload: Uint8Array): void {
     const parsed = parseDocumentName(name);
     if (parsed.kind === "shared") {
-      const open = shared.get(name);
-      if (open) settle(parsed, open.receiveFromRelay(payload));
-      else openOnArrival(name, payload);
+      shared.receive(parsed, payload);
       return;
     }
     const message = decodeDocumentMessage(payload);
@@ -248,21 +242,6 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     }
   }
 
-  function openOnArrival(name: string, payload: Uint8Array): void {
-    const present = opening.get(name);
-    if (present) {
-      present.waiting.push(payload);
-      return;
-    }
-    const waiting = [payload];
-    const done = openShared(name).then((document) => {
-      opening.delete(name);
-      for (const message of waiting) settle(parseDocumentName(name), document.receiveFromRelay(message));
-      if (online.get()) document.joined(cursor.epoch);
-    });
-    opening.set(name, { waiting, done: done.catch(report) });
-  }
-
   // Documents and writers -------------------------------------------------------------------------
 
   async function openShared(name: string): Promise<SharedDocument> {
@@ -278,7 +257,6 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
       onProblem: report,
     });
     document.changed.on((update) => tabs?.publish(name, update));
-    shared.set(name, document);
     scope.add(() => document.close());
     return document;
   }
@@ -300,7 +278,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     onProblem: report,
   });
 
-  const main = await openShared(sharedName());
+  const main = await shared.open(sharedName());
 
   const presence = openPresence({
     session,
@@ -363,7 +341,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   if (tabs && !link) scope.add(clock.after(aloneAfterMs, catchUp));
 
   function* sharedDocuments(): Iterable<[string, SharedDocument["document"]]> {
-    for (const { name, document } of shared.values()) yield [name, document];
+    for (const { name, document } of shared) yield [name, document];
   }
 
   function receiveFromTab(name: string, update: Uint8Array): void {
@@ -383,8 +361,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
 
   const status = createStore<DocumentsStatus>({ storage, network: "offline", pending: 0 });
   function refreshStatus(): void {
-    let pending = pool.pending;
-    if (link) for (const each of shared.values()) pending += each.pending;
+    const pending = pool.pending + (link ? shared.pending : 0);
     const next = { storage, network: link?.status.get() ?? "offline", pending };
     const now = status.get();
     if (now.storage !== next.storage || now.network !== next.network || now.pending !== next.pending)
@@ -446,7 +423,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     async flush() {
       await pool.flush();
       await saver.flush();
-      await Promise.all([...shared.values()].map((each) => each.confirm()));
+      await shared.confirm();
     },
     close() {
       closing ??= closeInOrder();

@@ -18,8 +18,9 @@ import {
   type PageName,
 } from "../protocol/index.ts";
 import type { EntryLog } from "./entry-log.ts";
+import type { Outbound } from "./outbound.ts";
 import { captureUpdate, createOwnPage, type OwnPage, type OwnPageOptions } from "./own-page.ts";
-import { createPage } from "./page.ts";
+import { createPage, type Page } from "./page.ts";
 import type { StoredValue } from "./persistence/port.ts";
 import { randomClient } from "./random-client.ts";
 import { createWatermark } from "./watermark.ts";
@@ -86,7 +87,7 @@ interface Unstored {
 
 /** Opens the lane as the writer's database has it; what it has goes into the log. */
 export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
-  const { writer, store, log, hybrid, random, outbound, onPending } = options;
+  const { writer, store, log, hybrid, random, onPending } = options;
   const stored = createEmitter<{ name: string; update: Uint8Array }>();
   const shown = createWatermark();
   const local = createWatermark();
@@ -111,6 +112,22 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   pages.sort((a, b) => comparePages(a.page.name, b.page.name));
   const newest = log.pages(writer).at(-1)?.entries.at(-1);
   if (newest) hybrid.observe(newest.clock);
+
+  /**
+   * A page goes out once the relay has every page before it whole: were the device lost in between, readers would
+   * wait for ever for what comes first.
+   */
+  function outbound(name: string, page: Page, ready: () => boolean): Outbound | undefined {
+    return options.outbound(name, page, () => ready() && isPrecededWhole(page));
+  }
+
+  function isPrecededWhole(page: Page): boolean {
+    for (const own of pages) {
+      if (own.page === page) return true;
+      if (own.relayed() < own.page.length) return false;
+    }
+    return true;
+  }
 
   function pageFor(bytes: number): OwnPage {
     const last = pages.at(-1);
@@ -234,6 +251,7 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
         if (own.relayed() < own.page.length) break;
       }
       relayed.advance(count);
+      for (const own of pages) own.outbound?.pump();
     },
     failLocal: (failure) => local.fail(failure),
     failRelayed: (failure) => relayed.fail(failure),

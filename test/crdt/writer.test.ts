@@ -161,6 +161,9 @@ describe("restarts", () => {
     const third = await setUpWriter({ persistence });
     third.link.online(true);
     third.writer.joined("another epoch");
+    // A page waits until the relay has the one before it.
+    expect(laneUploads(third.link)).toHaveLength(1);
+    await laneUploads(third.link)[0]?.answer(acknowledged);
     expect(laneUploads(third.link)).toHaveLength(2);
     await third.writer.close();
   });
