@@ -42,7 +42,7 @@ const bytesType = "application/octet-stream";
 
 export interface OutboxOptions {
   writer: Writer;
-  refs: Pick<LayeredStore, "put">;
+  refs: Pick<LayeredStore, "put" | "state" | "onChange">;
   policy: PolicyManager;
   /** Resolves when the addressee has passed the message. */
   delivered(id: string): Promise<void>;
@@ -70,7 +70,11 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
       id: appended.id,
       ...createWrite({
         local: () => appended.settled("local"),
-        relayed: () => appended.settled("relayed"),
+        // Without its bytes at the relay a message is of no use to anybody elsewhere.
+        relayed: () =>
+          Promise.all([appended.settled("relayed"), ...references.map((id) => uploaded(refs, id))]).then(
+            () => undefined,
+          ),
         ...(body.to === undefined ? {} : { delivered: () => delivered(appended.id) }),
       }),
     };
@@ -113,6 +117,21 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
       return inOrder(async () => append({ ...rest, reference: await stored }));
     },
   };
+}
+
+/** Resolves when the relay has a reference; where it never will, the entry's own stage tells of the end. */
+function uploaded(refs: OutboxOptions["refs"], id: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (refs.state(id)?.state === "remote") {
+      resolve();
+      return;
+    }
+    const undo = refs.onChange((change) => {
+      if (change.id !== id || change.state !== "remote") return;
+      undo();
+      resolve();
+    });
+  });
 }
 
 function tierOf(policy: PolicyManager, type: string, sizeBytes: number, isBytes: boolean): Tier {

@@ -3,6 +3,7 @@ import { FlockError, sha256Hex, toUtf8 } from "../../src/base/index.ts";
 import { createOutbox, readMessage, resolveContent } from "../../src/messaging/index.ts";
 import type { Reference } from "../../src/protocol/index.ts";
 import { alwaysReference, alwaysValue, createPolicyManager } from "../../src/refstore/index.ts";
+import { createReferenceStates } from "../../src/refstore/states.ts";
 import { setUpWriter, writerName } from "../crdt/writer-harness.ts";
 import { settle } from "./world.ts";
 
@@ -168,6 +169,32 @@ describe("sending", () => {
     const direct = await outbox.send(query);
     await direct.settled("delivered");
     expect(asked).toEqual([direct.id]);
+  });
+
+  it("MSG-18: a message by reference is relayed once its bytes are, too", async () => {
+    const states = createReferenceStates();
+    const refs = createRefs();
+    const outbox = createOutbox({
+      writer: {
+        append: () => ({ id: "entry", shown: async () => undefined, settled: async () => undefined }),
+      } as never,
+      refs: { put: refs.put, state: states.get, onChange: states.onChange } as never,
+      policy: createPolicyManager(),
+      delivered: async () => undefined,
+    });
+    const first = await outbox.send({ ...query, content: new Uint8Array([1]) });
+    const [id = ""] = refs.blobs.keys();
+    const order: string[] = [];
+    const relayed = first.settled("relayed").then(() => order.push("relayed"));
+    states.note("0".repeat(64), { state: "remote" });
+    states.note(id, { here: true, state: "uploading" });
+    await settle();
+    order.push("uploaded");
+    states.note(id, { state: "remote" });
+    await relayed;
+    expect(order).toEqual(["uploaded", "relayed"]);
+    const again = await outbox.send({ ...query, content: new Uint8Array([1]) });
+    await again.settled("relayed");
   });
 
   it("MSG-19: who sent it and when come from the lane, never from the message", async () => {

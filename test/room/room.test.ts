@@ -1,5 +1,12 @@
 import { describe, expect, it, onTestFinished } from "vitest";
-import { list, openRoom, type RoomOptions, type StateSchema, text } from "../../src/index.ts";
+import {
+  list,
+  openRoom,
+  type RoomOptions,
+  type RoomPlatform,
+  type StateSchema,
+  text,
+} from "../../src/index.ts";
 import { until } from "../refstore/manual-clock.ts";
 
 async function open<S extends StateSchema = Record<never, never>>(id: string, options?: RoomOptions<S>) {
@@ -108,6 +115,18 @@ describe("what cannot be opened", () => {
       await expect(openRoom("team", { relay })).rejects.toMatchObject({ code: "room/invalid-options" });
     },
   );
+
+  it("ROOM-6: a socket that the page may not open has a code", async () => {
+    class Forbidden {
+      constructor() {
+        throw new DOMException("insecure", "SecurityError");
+      }
+    }
+    const platform = { WebSocket: Forbidden as unknown as NonNullable<RoomPlatform["WebSocket"]> };
+    await expect(openRoom("team", { relay: "ws://relay.example", platform })).rejects.toMatchObject({
+      code: "room/invalid-options",
+    });
+  });
 
   it("ROOM-6: a relay needs a WebSocket", async () => {
     const { WebSocket } = globalThis;

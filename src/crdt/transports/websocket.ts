@@ -1,3 +1,4 @@
+import { FlockError } from "../../base/index.ts";
 import type { OpenSocket } from "./port.ts";
 
 /** The WebSocket class of a platform: the browser's, Node 22's, or that of `ws`. */
@@ -9,7 +10,7 @@ const open = 1;
 /** Adapts a WebSocket class to the socket port. A text frame closes the socket: this protocol has none. */
 export function createWebSocketOpener(WebSocketClass: WebSocketConstructor): OpenSocket {
   return (url, protocols, events) => {
-    const socket = new WebSocketClass(url, [...protocols]);
+    const socket = construct(WebSocketClass, url, protocols);
     let told = false;
     socket.binaryType = "arraybuffer";
     socket.onopen = () => events.onOpen();
@@ -37,4 +38,20 @@ export function createWebSocketOpener(WebSocketClass: WebSocketConstructor): Ope
       },
     };
   };
+}
+
+function construct(
+  WebSocketClass: WebSocketConstructor,
+  url: string,
+  protocols: readonly string[],
+): WebSocket {
+  try {
+    return new WebSocketClass(url, [...protocols]);
+  } catch (cause) {
+    throw new FlockError(
+      "room/invalid-options",
+      `This page may not open ${url}: a page served over https needs a relay at https:// or wss://.`,
+      { cause },
+    );
+  }
 }
