@@ -3,6 +3,7 @@
  * Refuses everything that knows of rooms, documents or networks. Imports nothing of ours.
  */
 export { abortable } from "./abort.ts";
+export { type Backoff, backoffMs } from "./backoff.ts";
 export { concatBytes, equalBytes, fromHex, fromUtf8, sha256Hex, toHex, toUtf8 } from "./bytes.ts";
 export {
   type Clock,

@@ -1,4 +1,4 @@
-import { abortable } from "./waiting.ts";
+import { abortable } from "../base/index.ts";
 
 /** Work that all who ask for the same key at once share. */
 export interface Flights<T> {

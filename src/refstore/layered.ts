@@ -1,4 +1,6 @@
 import {
+  abortable,
+  backoffMs,
   type Clock,
   createEmitter,
   FlockError,
@@ -17,7 +19,6 @@ import type { LocalReferenceStore, ReferenceStore, StoreStats, WaitOptions } fro
 import { assertSize, closed, defaultContentType, notFound, referenceId } from "./reference.ts";
 import { createReferenceStates, type ReferenceChange, type ReferenceStatus } from "./states.ts";
 import { createUploadQueue, type UploadStage } from "./upload-queue.ts";
-import { abortable, backoffMs } from "./waiting.ts";
 
 /** Above this size asking whether the relay has the bytes costs less than sending them in vain. */
 const probeBytes = 64 * 1024;

@@ -1,5 +1,4 @@
-import { type Clock, FlockError } from "../base/index.ts";
-import { abortable } from "./waiting.ts";
+import { abortable, type Clock, FlockError } from "../base/index.ts";
 
 /** What a call may take before a byte has moved ... */
 const patienceMs = 30_000;

@@ -1,4 +1,5 @@
 import {
+  backoffMs,
   type Clock,
   createStore,
   type ErrorCode,
@@ -8,7 +9,6 @@ import {
   type Undo,
 } from "../base/index.ts";
 import type { Reference } from "../protocol/index.ts";
-import { backoffMs } from "./waiting.ts";
 
 /** Uploads at once: a slow one holds up two others at most. */
 const lanes = 3;

@@ -1,4 +1,6 @@
 import {
+  type Backoff,
+  backoffMs,
   type Clock,
   createStore,
   type ErrorCode,
@@ -82,8 +84,7 @@ export interface RelayLinkOptions {
   events: RelayLinkEvents;
 }
 
-const firstRetryMs = 250;
-const lastRetryMs = 15_000;
+const retry: Backoff = { firstMs: 250, maxMs: 15_000 };
 const pingAfterMs = 20_000;
 const deadAfterMs = 45_000;
 /** Frame-local channels of documents whose number the relay has not told yet. */
@@ -188,10 +189,7 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
       );
     }
     if (!wanted) return;
-    const ceiling = Math.min(lastRetryMs, firstRetryMs * 2 ** attempts);
-    attempts++;
-    const [roll = 0] = random(1);
-    stopTimer = clock.after(ceiling / 2 + (ceiling / 2) * (roll / 255), open);
+    stopTimer = clock.after(backoffMs(attempts++, retry, random), open);
     status.set("connecting");
   }
 
