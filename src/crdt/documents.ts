@@ -13,7 +13,6 @@ import {
   type Scope,
   type Store,
   toUtf8,
-  type Undo,
 } from "../base/index.ts";
 import {
   type DocumentName,
@@ -367,8 +366,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     if (now.storage !== next.storage || now.network !== next.network || now.pending !== next.pending)
       status.set(next);
   }
-  const stopStatus: Undo = link?.status.subscribe(refreshStatus) ?? (() => {});
-  scope.add(stopStatus);
+  if (link) scope.add(link.status.subscribe(refreshStatus));
   refreshStatus();
 
   let closing: Promise<void> | undefined;

@@ -1,6 +1,6 @@
 import * as Y from "yjs";
-import { type ErrorCode, FlockError } from "../base/index.ts";
-import { decodeClocks, encodeClocks, encodeDocumentMessage } from "../protocol/index.ts";
+import { FlockError } from "../base/index.ts";
+import { decodeClocks, encodeClocks, encodeDocumentMessage, isResync } from "../protocol/index.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
 
 /** Uploads one document that this replica's writers own, from what the relay has to what is here. */
@@ -50,7 +50,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
     if (outcome.kind === "acknowledged") {
       acknowledged = later(acknowledged, upTo);
       onAcknowledged();
-    } else if (outcome.kind === "refused" && !isGap(outcome.code)) {
+    } else if (outcome.kind === "refused" && !isResync(outcome.code)) {
       refused = true;
       onRefused(
         new FlockError("crdt/refused", `The relay refused ${name} (${outcome.code}): ${outcome.message}`, {
@@ -85,11 +85,6 @@ export function createOutbound(options: OutboundOptions): Outbound {
       return covers(acknowledged, clocks());
     },
   };
-}
-
-/** Codes after which the relay tells its clocks and asks for the rest. */
-export function isGap(code: string): boolean {
-  return (["gate/gap", "gate/overlap"] satisfies ErrorCode[] as string[]).includes(code);
 }
 
 function covers(have: ReadonlyMap<number, number>, wanted: ReadonlyMap<number, number>): boolean {

@@ -10,9 +10,8 @@ import {
   sha256Hex,
   type Undo,
 } from "../base/index.ts";
-import { decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
+import { decodeDocumentMessage, isResync, parseDocumentName } from "../protocol/index.ts";
 import { guardUpdate, type Received } from "./guard.ts";
-import { isGap } from "./outbound.ts";
 import type { KeyValueStore, Persistence, StoredValue } from "./persistence/port.ts";
 import { randomClient } from "./random-client.ts";
 import type { RelayLink, UploadOutcome } from "./transports/relay-link.ts";
@@ -124,7 +123,7 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
       scheduleDigest();
       onPending();
     } else if (outcome.kind === "refused") {
-      if (isGap(outcome.code)) gapAt = number;
+      if (isResync(outcome.code)) gapAt = number;
       else refuse(outcome.code, outcome.message);
     }
   }

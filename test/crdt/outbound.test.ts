@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
 import { createStore, type FlockError } from "../../src/base/index.ts";
-import { createOutbound, isGap } from "../../src/crdt/outbound.ts";
+import { createOutbound } from "../../src/crdt/outbound.ts";
 import type { LinkState } from "../../src/crdt/transports/port.ts";
 import type { UploadOutcome } from "../../src/crdt/transports/relay-link.ts";
-import { decodeDocumentMessage, encodeClocks } from "../../src/protocol/index.ts";
+import { decodeDocumentMessage, encodeClocks, isResync } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 
 const client = 7;
@@ -112,7 +112,7 @@ describe("outbound", () => {
     await uploads[0]?.answer({ kind: "refused", code: "gate/overlap", message: "" });
     outbound.resync(encodeClocks(new Map([[client, 1]])));
     expect([ranges(), outbound.complete]).toEqual([["0-1"], true]);
-    expect(["gate/gap", "gate/overlap", "gate/depth", ""].map(isGap)).toEqual([true, true, false, false]);
+    expect(["gate/gap", "gate/overlap", "gate/depth", ""].map(isResync)).toEqual([true, true, false, false]);
   });
 
   it("OUT-4: a refusal is reported and ends the sending of the document until the next connection", async () => {

@@ -93,6 +93,6 @@ export interface Refusal {
 export type GateVerdict = Acceptance | Refusal;
 
 /** Tells whether a refusal only asks for the missing or surplus part; every other code is for good. */
-export function isResync(code: ErrorCode): boolean {
+export function isResync(code: string): boolean {
   return code === "gate/gap" || code === "gate/overlap";
 }
