@@ -17,6 +17,8 @@ async function remains(page: Page, room: string): Promise<{ databases: string[];
 test("E2E-17: a closed room holds no lock, socket or database open", async ({ join, room }) => {
   const client = await join();
   await client.reload();
+  // So that the socket of this page is told of before the listener, and only the next page's after it.
+  await client.synced();
   const sockets: { isClosed(): boolean }[] = [];
   client.page.on("websocket", (socket) => sockets.push(socket));
   await client.reload(["planner"]);
