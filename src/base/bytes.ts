@@ -48,17 +48,32 @@ export function fromHex(hex: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
+/** Base64url of bytes, without padding (RFC 4648). */
+export function toBase64Url(bytes: Uint8Array): string {
+  const binary = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return btoa(binary).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
 /**
- * SHA-256 of bytes, as 64 lower-case hexadecimal digits.
+ * SHA-256 of bytes.
  *
  * @throws `base/insecure-context` where the browser offers no cryptography.
  */
-export async function sha256Hex(bytes: Uint8Array): Promise<string> {
+export async function sha256(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
   if (!crypto.subtle) {
     throw new FlockError(
       "base/insecure-context",
       "This page has no crypto.subtle: serve it over https, or from localhost.",
     );
   }
-  return toHex(new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>)));
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as Uint8Array<ArrayBuffer>));
+}
+
+/**
+ * SHA-256 of bytes, as 64 lower-case hexadecimal digits.
+ *
+ * @throws `base/insecure-context` where the browser offers no cryptography.
+ */
+export async function sha256Hex(bytes: Uint8Array): Promise<string> {
+  return toHex(await sha256(bytes));
 }

@@ -52,10 +52,31 @@ export type ErrorCode =
   | "room/invalid-options"
   | "room/agent-exists"
   | "room/closed"
+  | "room/token-failed"
+  | "room/wrong-principal"
   | "edge/not-found"
   | "edge/not-local"
   | "edge/unavailable"
-  | "edge/upgrade-required";
+  | "edge/upgrade-required"
+  | "edge/not-configured"
+  | "edge/invalid-settings"
+  | "edge/invalid-request"
+  | "edge/token-required"
+  | "edge/token-invalid"
+  | "edge/token-expired"
+  | "edge/token-revoked"
+  | "edge/forbidden"
+  | "edge/origin-refused"
+  | "edge/rate-limited"
+  | "edge/too-many-connections"
+  | "edge/too-many-documents"
+  | "edge/document-full"
+  | "edge/room-full"
+  | "edge/room-deleted"
+  | "edge/room-not-empty"
+  | "edge/invalid-archive"
+  | "edge/halted"
+  | "edge/too-many-revocations";
 
 /** What an error may carry besides its code. */
 export interface ErrorDetails {

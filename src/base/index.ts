@@ -4,7 +4,17 @@
  */
 export { abortable } from "./abort.ts";
 export { type Backoff, backoffMs } from "./backoff.ts";
-export { concatBytes, equalBytes, fromHex, fromUtf8, sha256Hex, toHex, toUtf8 } from "./bytes.ts";
+export {
+  concatBytes,
+  equalBytes,
+  fromHex,
+  fromUtf8,
+  sha256,
+  sha256Hex,
+  toBase64Url,
+  toHex,
+  toUtf8,
+} from "./bytes.ts";
 export {
   type Clock,
   createHybridClock,

@@ -3,9 +3,16 @@
  * that both it and the simulator run. Refuses to decide anything: it stores, forwards, checks, acknowledges,
  * and builds no document.
  */
-export { createRelay, type RelayBindings } from "./app.ts";
-export type { BlobBody, BlobBucket, BlobHead } from "./blobs.ts";
-export { createInMemoryStorage } from "./in-memory-storage.ts";
+export { createRelay, type RelayBindings } from "./http/app.ts";
+export type { BlobBody, BlobBucket, BlobHead } from "./http/blobs.ts";
+export {
+  type CounterName,
+  type GaugeName,
+  type RoomObserver,
+  silentObserver,
+} from "./operations/observer.ts";
+export { developmentGrant, type Grant } from "./room/grant.ts";
+export { defaultRoomLimits, type RoomLimits } from "./room/limits.ts";
 export type {
   HeldPresence,
   RoomAttachment,
@@ -19,7 +26,8 @@ export type {
   StoredDepth,
   StoredDocument,
   StoredRow,
-} from "./ports.ts";
-export { createRoomCore, type RoomCore, type RoomPorts } from "./room-core.ts";
+} from "./room/ports.ts";
+export { createRoomCore, type RoomCore, type RoomPorts } from "./room/room-core.ts";
 export { RoomObject, type RoomObjectContext } from "./room-object.ts";
-export { openSqlStorage, type SqlDriver } from "./sql-storage.ts";
+export { createInMemoryStorage } from "./storage/in-memory-storage.ts";
+export { openSqlStorage, type SqlDriver } from "./storage/sql-storage.ts";

@@ -1,7 +1,8 @@
-import type { RoomSocket, SocketAttachment } from "./ports.ts";
-import { createRoomCore, type RoomCore } from "./room-core.ts";
-import { openSqlStorage, type SqlDriver } from "./sql-storage.ts";
-import { type EdgeSocket, openSocketPair, switchProtocols } from "./upgrade.ts";
+import { type EdgeSocket, openSocketPair, switchProtocols } from "./http/upgrade.ts";
+import type { Grant } from "./room/grant.ts";
+import type { RoomSocket, SocketAttachment } from "./room/ports.ts";
+import { createRoomCore, type RoomCore } from "./room/room-core.ts";
+import { openSqlStorage, type SqlDriver } from "./storage/sql-storage.ts";
 
 /** What a room needs of its Durable Object. */
 export interface RoomObjectContext {
@@ -11,16 +12,18 @@ export interface RoomObjectContext {
   abort(reason?: string): void;
 }
 
+const grantHeader = "x-flockstate-grant";
 const documentHeader = "x-flockstate-document";
 const subprotocolHeader = "x-flockstate-subprotocol";
 
 /** The upgrade with which the Worker hands a checked socket to the room; with a document it is a stock client's. */
 export function roomRequest(
   request: Request,
-  { document, subprotocol }: { document?: string; subprotocol?: string | undefined },
+  { grant, document, subprotocol }: { grant: Grant; document?: string; subprotocol?: string | undefined },
 ): Request {
   const headers = new Headers(request.headers);
   for (const [name, value] of [
+    [grantHeader, JSON.stringify(grant)],
     [documentHeader, document],
     [subprotocolHeader, subprotocol],
   ] as const) {
@@ -52,7 +55,9 @@ export class RoomObject {
   fetch(request: Request): Response {
     const { client, server } = openSocketPair();
     this.context.acceptWebSocket(server);
-    this.core.accept(this.socketOf(server), request.headers.get(documentHeader) ?? undefined);
+    const document = request.headers.get(documentHeader);
+    const grant = JSON.parse(request.headers.get(grantHeader) ?? "null") as Grant;
+    this.core.accept(this.socketOf(server), document === null ? { grant } : { grant, document });
     return switchProtocols(client, request.headers.get(subprotocolHeader) ?? undefined);
   }
 

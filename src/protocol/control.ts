@@ -1,7 +1,8 @@
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import { FlockError, toUtf8 } from "../base/index.ts";
-import { maxPresenceBytes, maxSignalBytes } from "./limits.ts";
+import { maxPresenceBytes, maxSignalBytes, maxTokenBytes } from "./limits.ts";
+import { parseScopes, type TokenScope } from "./token.ts";
 
 /** The version of the room socket that this code speaks; `join` and `welcome` carry it. */
 export const protocolVersion = 1;
@@ -31,11 +32,19 @@ export type ControlMessage =
   /** client: bytes for one presence id, or for all with 0. */
   | { type: "signal"; to: number; bytes: Uint8Array }
   | { type: "ping" }
+  /** client: the token to go on with; `granted` answers it. */
+  | { type: "token"; token: string }
+  /** client: how many bytes of frames it has taken since the connection began. The relay holds back what is too far ahead. */
+  | { type: "credit"; bytes: number }
   /** relay: answers `join`; `resumed` tells whether the client's cursor holds. */
   | { type: "welcome"; version: number; epoch: string; sequence: number; resumed: boolean; presence: number }
   /** relay: everything up to the mark is in its storage, or was refused before this message. */
   | { type: "acknowledge"; number: number }
-  /** relay: an update on this channel was not accepted. A resync follows as sync step 1 for gap and overlap. */
+  /** relay: whom the socket speaks for and until when; after `welcome`, and after each token. */
+  | { type: "granted"; principal: string; scopes: readonly TokenScope[]; expiresAt: number | undefined }
+  /** relay: whether an administrator has halted the room; after `welcome` where it is so, and at each change. */
+  | { type: "halted"; halted: boolean }
+  /** relay: what came on this channel was not accepted; on channel 0 a presence or signal. A resync follows as sync step 1 for gap and overlap. */
   | { type: "refuse"; channel: number; code: string; message: string }
   /** relay: the client has been sent every row up to this sequence. */
   | { type: "cursor"; sequence: number }
@@ -55,6 +64,8 @@ const tags = {
   presence: 3,
   signal: 4,
   ping: 5,
+  token: 6,
+  credit: 7,
   welcome: 16,
   acknowledge: 17,
   refuse: 18,
@@ -64,6 +75,8 @@ const tags = {
   signalled: 22,
   pong: 23,
   problem: 24,
+  granted: 25,
+  halted: 26,
 } as const satisfies Record<ControlMessage["type"], number>;
 
 const typesByTag = new Map(
@@ -98,6 +111,20 @@ export function encodeControl(message: ControlMessage): Uint8Array {
     case "signalled":
       encoding.writeVarUint(encoder, message.from);
       encoding.writeVarUint8Array(encoder, message.bytes);
+      break;
+    case "token":
+      encoding.writeVarString(encoder, message.token);
+      break;
+    case "credit":
+      encoding.writeVarUint(encoder, message.bytes);
+      break;
+    case "granted":
+      encoding.writeVarString(encoder, message.principal);
+      encoding.writeVarString(encoder, message.scopes.join(" "));
+      encoding.writeVarUint(encoder, message.expiresAt ?? 0);
+      break;
+    case "halted":
+      encoding.writeVarUint(encoder, message.halted ? 1 : 0);
       break;
     case "welcome":
       encoding.writeVarUint(encoder, message.version);
@@ -156,6 +183,9 @@ export function decodeControl(payload: Uint8Array): ControlMessage {
       `A presence state is past ${maxPresenceBytes} bytes.`,
     );
   }
+  if (message.type === "token" && message.token.length > maxTokenBytes) {
+    throw new FlockError("protocol/frame-too-large", `A token is past ${maxTokenBytes} characters.`);
+  }
   if (message.type === "signal" && message.bytes.length > maxSignalBytes) {
     throw new FlockError("protocol/frame-too-large", `A signal is past ${maxSignalBytes} bytes.`);
   }
@@ -184,6 +214,19 @@ function readControl(decoder: decoding.Decoder): ControlMessage {
       return { type, to: decoding.readVarUint(decoder), bytes: decoding.readVarUint8Array(decoder) };
     case "signalled":
       return { type, from: decoding.readVarUint(decoder), bytes: decoding.readVarUint8Array(decoder) };
+    case "token":
+      return { type, token: decoding.readVarString(decoder) };
+    case "credit":
+      return { type, bytes: decoding.readVarUint(decoder) };
+    case "granted":
+      return {
+        type,
+        principal: decoding.readVarString(decoder),
+        scopes: parseScopes(decoding.readVarString(decoder)),
+        expiresAt: decoding.readVarUint(decoder) || undefined,
+      };
+    case "halted":
+      return { type, halted: decoding.readVarUint(decoder) === 1 };
     case "welcome":
       return {
         type,

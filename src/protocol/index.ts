@@ -37,6 +37,7 @@ export { controlChannel, decodeFrame, encodeFrame, type FramePart, partBytes } f
 export * from "./gate/index.ts";
 export { isJson, type Json, type JsonObject, parseJson } from "./json.ts";
 export {
+  creditEveryBytes,
   frameOverheadBytes,
   maxEntryBytes,
   maxFrameBytes,
@@ -45,6 +46,7 @@ export {
   maxPresenceBytes,
   maxReferenceBytes,
   maxSignalBytes,
+  maxTokenBytes,
   maxUpdateBytes,
 } from "./limits.ts";
 export {
@@ -77,3 +79,4 @@ export {
   encodeClocks,
   encodeDocumentMessage,
 } from "./sync.ts";
+export { bearerPrefix, parseScopes, principalOf, type TokenScope, tokenScopes } from "./token.ts";

@@ -16,3 +16,7 @@ export const maxPresenceBytes = 4 * 1024;
 export const maxSignalBytes = 16 * 1024;
 /** The largest reference that one request may carry, in bytes. */
 export const maxReferenceBytes = 32 * 1024 * 1024;
+/** The longest token, in characters: what fits the header that carries it. */
+export const maxTokenBytes = 4 * 1024;
+/** A replica says what it has taken at least each time that this many bytes have come. */
+export const creditEveryBytes = 128 * 1024;

@@ -15,6 +15,7 @@ export type {
   RelayCode,
   RelayCore,
   RelayCorePorts,
+  RelayGrant,
   RelaySocket,
   SimulatedRelay,
 } from "./simulation/relay.ts";

@@ -3,7 +3,7 @@ import * as Y from "yjs";
 import { createInMemoryStorage } from "../../src/edge/index.ts";
 import { maxFrameBytes, maxUpdateBytes } from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates, readPage, remote } from "./documents.ts";
-import { createHarness, type Peer } from "./room-harness.ts";
+import { createHarness, grantOf, type Peer } from "./room-harness.ts";
 import { frameOf, itemsOf, joinFrame, updateFrame } from "./wire.ts";
 
 const page = pageOf(7);
@@ -312,7 +312,7 @@ describe("the gate", () => {
 
   test("RELAY-14: a document of another principal is refused for good, and nobody is told", () => {
     const room = createHarness();
-    const writer = room.join();
+    const writer = room.join("", 0, grantOf("anon"));
     const reader = room.join();
     writer.send(updateFrame(pageOf(7, "mallory.planner.x7"), [first]));
     expect(itemsOf(writer.items, "refuse")[0]?.code).toBe("gate/not-owner");

@@ -2,11 +2,14 @@ import type { Clock } from "../../src/base/index.ts";
 import {
   createInMemoryStorage,
   createRoomCore,
+  developmentGrant,
+  type Grant,
   type RoomCore,
   type RoomSocket,
   type RoomStorage,
   type SocketAttachment,
 } from "../../src/edge/index.ts";
+import { parseScopes } from "../../src/protocol/index.ts";
 import { createFrameReader, type Item, joinFrame } from "./wire.ts";
 
 /** Time that stands still until a test moves it. */
@@ -59,15 +62,20 @@ export interface Peer {
   vanish(): void;
 }
 
+/** A grant as tokens give it: of one principal, with these scopes. */
+export function grantOf(principal: string, scopes = "read write:own write:shared presence"): Grant {
+  return { principal, scopes: parseScopes(scopes), tokenId: `${principal}-1`, issuedAt: 0 };
+}
+
 export interface Harness {
   readonly storage: RoomStorage;
   readonly clock: ManualClock;
   readonly failures: unknown[];
   readonly core: RoomCore;
   /** Opens a room socket, or that of a stock client. */
-  connect(document?: string): Peer;
+  connect(document?: string, grant?: Grant): Peer;
   /** Opens a room socket and joins. */
-  join(epoch?: string, sequence?: number): Peer;
+  join(epoch?: string, sequence?: number, grant?: Grant): Peer;
   /** Drops the core and creates another over the same storage and open sockets, as waking does. */
   wake(): void;
 }
@@ -88,7 +96,7 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
     });
   }
 
-  function connect(document?: string): Peer {
+  function connect(document?: string, grant: Grant = developmentGrant): Peer {
     let attachment: string | undefined;
     const read = createFrameReader();
     const socket: RoomSocket = {
@@ -125,7 +133,7 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
       vanish: () => void open.delete(socket),
     };
     open.add(socket);
-    core.accept(socket, document);
+    core.accept(socket, document === undefined ? { grant } : { grant, document });
     return peer;
   }
 
@@ -137,8 +145,8 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
       return core;
     },
     connect,
-    join(epoch, sequence) {
-      const peer = connect();
+    join(epoch, sequence, grant) {
+      const peer = connect(undefined, grant);
       peer.send(joinFrame(epoch, sequence));
       return peer;
     },

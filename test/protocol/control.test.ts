@@ -6,6 +6,7 @@ import {
   encodeControl,
   maxPresenceBytes,
   maxSignalBytes,
+  tokenScopes,
 } from "../../src/protocol/index.ts";
 import { outcome } from "./coded.ts";
 
@@ -37,6 +38,15 @@ const message: fc.Arbitrary<ControlMessage> = fc.oneof(
     entries: fc.array(fc.record({ id: number, clock: number, state }), { maxLength: 4 }),
   }),
   fc.record({ type: type("signalled"), from: number, bytes }),
+  fc.record({ type: type("token"), token: text }),
+  fc.record({ type: type("credit"), bytes: number }),
+  fc.record({
+    type: type("granted"),
+    principal: text,
+    scopes: fc.subarray([...tokenScopes]),
+    expiresAt: fc.option(fc.integer({ min: 1 }), { nil: undefined }),
+  }),
+  fc.record({ type: type("halted"), halted: fc.boolean() }),
   fc.record({ type: type("problem"), code: text, message: text }),
 );
 const codes = [

@@ -1,4 +1,5 @@
 import type { Clock, RandomBytes } from "../../base/index.ts";
+import { type TokenScope, tokenScopes } from "../../protocol/index.ts";
 import { createHost, type Host } from "./host.ts";
 import type { SimulatedRandom } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
@@ -21,9 +22,20 @@ export interface RelayCorePorts<Storage, Attachment> {
   fail(cause: unknown): void;
 }
 
+/** Whom a simulated socket speaks for. */
+export interface RelayGrant {
+  principal: string;
+  scopes: readonly TokenScope[];
+  tokenId: string;
+  issuedAt: number;
+}
+
+/** Everybody is the same principal and may do everything, as at a relay in development mode. */
+const everything: RelayGrant = { principal: "anon", scopes: tokenScopes, tokenId: "simulated", issuedAt: 0 };
+
 /** One room of the relay at work. */
 export interface RelayCore<Attachment> {
-  accept(socket: RelaySocket<Attachment>): void;
+  accept(socket: RelaySocket<Attachment>, opening: { grant: RelayGrant }): void;
   receive(socket: RelaySocket<Attachment>, message: Uint8Array): void;
   drop(socket: RelaySocket<Attachment>): void;
   stop(): void;
@@ -166,7 +178,7 @@ export function createSimulatedRelay<Storage, Attachment>(
         },
       };
       room.open.set(socket, client);
-      core.accept(socket);
+      core.accept(socket, { grant: everything });
       return {
         receive(frame) {
           if (room.open.has(socket)) coreOf(room)?.receive(socket, frame);

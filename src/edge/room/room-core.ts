@@ -7,9 +7,10 @@ import {
   systemClock,
   systemRandom,
   type Undo,
-} from "../base/index.ts";
-import { closeCodeOf, closeCodes } from "../protocol/index.ts";
+} from "../../base/index.ts";
+import { closeCodeOf, closeCodes } from "../../protocol/index.ts";
 import { fanOut } from "./fan-out.ts";
+import type { Grant } from "./grant.ts";
 import { createLedger } from "./ledger.ts";
 import { controlPart } from "./parts.ts";
 import type { RoomSocket, RoomStorage } from "./ports.ts";
@@ -36,7 +37,7 @@ export interface RoomPorts {
 /** One room of the relay: stores, forwards, checks, acknowledges, whatever it runs on. It builds no document. */
 export interface RoomCore {
   /** Takes a new room socket or, with the name of a shared document, that of a stock client. */
-  accept(socket: RoomSocket, document?: string): void;
+  accept(socket: RoomSocket, opening: { grant: Grant; document?: string }): void;
   /** Takes one message; text is refused. */
   receive(socket: RoomSocket, message: Uint8Array | string): void;
   /** A socket is gone. */
@@ -139,13 +140,14 @@ export function createRoomCore({
   }
 
   return {
-    accept: (socket, document) =>
+    accept: (socket, { grant, document }) =>
       guarded(() => {
         socket.writeAttachment(
           document === undefined
-            ? { kind: "room" }
+            ? { kind: "room", grant }
             : {
                 kind: "stock",
+                grant,
                 document,
                 caughtUp: false,
                 presence: { id: room.presenceIds.next(), clock: 0 },

@@ -4,7 +4,7 @@ import {
   encodeDocumentMessage,
   encodeFrame,
   parseDocumentName,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import type { LedgerRow } from "./document-ledger.ts";
 import type { Ledger } from "./ledger.ts";
 import { controlPart, packFrames } from "./parts.ts";

@@ -1,4 +1,4 @@
-import type { SocketAttachment } from "./ports.ts";
+import type { SocketAttachment } from "../room/ports.ts";
 
 /** What the relay uses of a WebSocket of workerd. */
 export interface EdgeSocket {

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../base/index.ts";
+import type { ErrorCode } from "../../base/index.ts";
 import {
   type DocumentName,
   isResync,
@@ -7,7 +7,7 @@ import {
   type Refusal,
   scanUpdate,
   sliceUpdate,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import { createDocumentLedger, type DocumentLedger, type LedgerRow } from "./document-ledger.ts";
 import { type Grant, mayWrite } from "./grant.ts";
 import type { RoomStorage } from "./ports.ts";

@@ -1,11 +1,11 @@
-import { concatBytes } from "../base/index.ts";
+import { concatBytes } from "../../base/index.ts";
 import {
   type ControlMessage,
   controlChannel,
   encodeControl,
   encodeFrame,
   maxFrameBytes,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 
 /** One control message as an encoded part of a frame. */
 export function controlPart(message: ControlMessage): Uint8Array {

@@ -1,4 +1,4 @@
-import { anonymous, type Grant } from "./grant.ts";
+import type { Grant } from "./grant.ts";
 import type { HeldPresence, RoomAttachment, RoomSocket, StockAttachment } from "./ports.ts";
 
 /** A room socket that is open. */
@@ -34,7 +34,7 @@ export type Session = RoomSession | StockSession;
 /** Opens the session of a socket, new or found again after the room slept. */
 export function openSession(socket: RoomSocket): Session {
   const attachment = socket.readAttachment();
-  const common = { socket, grant: anonymous, resyncs: new Set<number>() };
+  const common = { socket, grant: attachment.grant, resyncs: new Set<number>() };
   return attachment.kind === "room"
     ? { ...common, kind: "room", attachment, named: new Set(), refusals: [], mark: undefined }
     : { ...common, kind: "stock", attachment, shownAt: undefined };

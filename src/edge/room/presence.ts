@@ -1,11 +1,11 @@
-import { type Clock, FlockError, toUtf8, type Undo } from "../base/index.ts";
+import { type Clock, FlockError, toUtf8, type Undo } from "../../base/index.ts";
 import {
   encodeDocumentMessage,
   maxPresenceBytes,
   type PresenceEntry,
   parseJson,
   parsePresence,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import { encodeAwareness } from "./awareness.ts";
 import { controlPart, packFrames } from "./parts.ts";
 import { presenceOf, type Session, type StockSession, saveSession } from "./session.ts";

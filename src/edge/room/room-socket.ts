@@ -1,4 +1,4 @@
-import { FlockError } from "../base/index.ts";
+import { FlockError } from "../../base/index.ts";
 import {
   type ControlMessage,
   controlChannel,
@@ -6,7 +6,7 @@ import {
   decodeDocumentMessage,
   decodeFrame,
   parseDocumentName,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import { answerJoin } from "./join.ts";
 import type { LedgerDocument } from "./ledger.ts";
 import { controlPart } from "./parts.ts";

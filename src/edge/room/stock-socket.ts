@@ -1,4 +1,4 @@
-import { FlockError } from "../base/index.ts";
+import { FlockError } from "../../base/index.ts";
 import {
   decodeDocumentMessage,
   emptyUpdate,
@@ -6,7 +6,7 @@ import {
   maxFrameBytes,
   parseDocumentName,
   parseJson,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import { decodeAwareness } from "./awareness.ts";
 import { clocksMessage, sendMessages } from "./fan-out.ts";
 import type { LedgerDocument } from "./ledger.ts";

@@ -1,6 +1,6 @@
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
-import { FlockError } from "../base/index.ts";
+import { FlockError } from "../../base/index.ts";
 
 /** One client's state in an awareness update of y-protocols; the text `null` says that it left. */
 export interface AwarenessEntry {

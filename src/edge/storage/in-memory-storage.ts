@@ -5,7 +5,7 @@ import type {
   StoredDepth,
   StoredDocument,
   StoredRow,
-} from "./ports.ts";
+} from "../room/ports.ts";
 
 /** Creates a room's storage in memory, for the simulator and tests; it outlives the room core that writes it. */
 export function createInMemoryStorage(): RoomStorage {

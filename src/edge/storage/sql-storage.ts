@@ -1,4 +1,4 @@
-import type { RoomSetting, RoomStorage, StoredDepth, StoredDocument, StoredRow } from "./ports.ts";
+import type { RoomSetting, RoomStorage, StoredDepth, StoredDocument, StoredRow } from "../room/ports.ts";
 
 type SqlValue = ArrayBuffer | string | number | null;
 

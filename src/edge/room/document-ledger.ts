@@ -1,4 +1,4 @@
-import { concatBytes } from "../base/index.ts";
+import { concatBytes } from "../../base/index.ts";
 import {
   type Acceptance,
   type DepthRun,
@@ -7,7 +7,7 @@ import {
   encodeFrame,
   type GateOptions,
   maxUpdateBytes,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import type { RoomStorage, StoredClock, StoredDepth, StoredRow } from "./ports.ts";
 
 /** A row leaves room in its frame for a name and a cursor; the largest update with its headers fits one. */

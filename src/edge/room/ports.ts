@@ -1,3 +1,5 @@
+import type { Grant } from "./grant.ts";
+
 /** One document of a room: its number is its channel on every socket, for as long as the epoch holds. */
 export interface StoredDocument {
   /** From 1. */
@@ -79,12 +81,14 @@ export interface HeldPresence {
 /** What a room socket must remember while the room sleeps; `presence` is absent before it has joined. */
 export interface RoomAttachment {
   kind: "room";
+  grant: Grant;
   presence?: HeldPresence;
 }
 
 /** What a stock client's socket must remember while the room sleeps. */
 export interface StockAttachment {
   kind: "stock";
+  grant: Grant;
   /** The name of its shared document. */
   document: string;
   /** Whether the rows were sent to it, so that live updates may follow. */

@@ -1,10 +1,11 @@
 import { Hono } from "hono";
-import { isId } from "../base/index.ts";
-import { closeCodes, readDocumentName, roomSubprotocol } from "../protocol/index.ts";
+import { isId } from "../../base/index.ts";
+import { closeCodes, readDocumentName, roomSubprotocol } from "../../protocol/index.ts";
+import { developmentGrant } from "../room/grant.ts";
+import { roomRequest } from "../room-object.ts";
 import { type BlobBindings, createBlobRoutes } from "./blobs.ts";
 import { localOnly } from "./local-only.ts";
 import { problem } from "./problem.ts";
-import { roomRequest } from "./room-object.ts";
 import { offeredSubprotocols, refuseSocket } from "./upgrade.ts";
 import { relayVersion } from "./version.ts";
 
@@ -52,7 +53,9 @@ function openRoomSocket(request: Request, env: RelayBindings, room: string): Res
   if (echoed !== roomSubprotocol) {
     return refuseSocket(closeCodes.unsupportedVersion, "protocol/unsupported-version", echoed);
   }
-  return env.ROOMS.getByName(room).fetch(roomRequest(request, { subprotocol: roomSubprotocol }));
+  return env.ROOMS.getByName(room).fetch(
+    roomRequest(request, { grant: developmentGrant, subprotocol: roomSubprotocol }),
+  );
 }
 
 function openStockSocket(
@@ -67,7 +70,9 @@ function openStockSocket(
   if (!isSharedName(document)) {
     return refuseSocket(closeCodes.unknownDocument, "protocol/unknown-document", echoed);
   }
-  return env.ROOMS.getByName(room).fetch(roomRequest(request, { document, subprotocol: echoed }));
+  return env.ROOMS.getByName(room).fetch(
+    roomRequest(request, { grant: developmentGrant, document, subprotocol: echoed }),
+  );
 }
 
 function isSharedName(name: string): boolean {

@@ -1,10 +1,10 @@
-import { FlockError } from "../base/index.ts";
+import { FlockError } from "../../base/index.ts";
 import {
   type ControlMessage,
   frameOverheadBytes,
   maxFrameBytes,
   protocolVersion,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import { namePart } from "./fan-out.ts";
 import { controlPart, packFrames } from "./parts.ts";
 import type { RoomState } from "./room-state.ts";

@@ -1,4 +1,4 @@
-import type { ErrorCode } from "../base/index.ts";
+import type { ErrorCode } from "../../base/index.ts";
 
 /** Answers with a problem: a code to switch on, and a sentence for people. */
 export function problem(status: number, code: ErrorCode, message: string): Response {

@@ -1,4 +1,4 @@
-import { concatBytes, toHex } from "../base/index.ts";
+import { concatBytes, toHex } from "../../base/index.ts";
 
 /** Part of workerd only: hashes what is written to it. */
 declare const crypto: {
