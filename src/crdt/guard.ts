@@ -1,6 +1,6 @@
 import * as Y from "yjs";
 import type { ErrorCode } from "../base/index.ts";
-import { type DocumentName, isResync, scanUpdate } from "../protocol/index.ts";
+import { type DocumentName, type GatePlace, isResync, rootPlace, scanUpdate } from "../protocol/index.ts";
 
 /** What became of an update from elsewhere. */
 export type Received =
@@ -22,11 +22,7 @@ export function guardUpdate(name: DocumentName, document: Y.Doc, update: Uint8Ar
     profile: profiles[name.kind],
     context: {
       clockOf: (client) => Y.getState(document.store, client),
-      depthOf: (client, clock) => depthOf(Y.getItem(document.store, Y.createID(client, clock))),
-      keyedOf(client, clock) {
-        const item = Y.getItem(document.store, Y.createID(client, clock));
-        return item instanceof Y.Item && item.parentSub !== null;
-      },
+      placeOf: (client, clock) => placeOf(Y.getItem(document.store, Y.createID(client, clock))),
     },
     overlap: "allow",
     limits: { structs: Number.POSITIVE_INFINITY },
@@ -38,9 +34,10 @@ export function guardUpdate(name: DocumentName, document: Y.Doc, update: Uint8Ar
     : { result: "refused", code: verdict.code, message: verdict.message };
 }
 
-function depthOf(item: Y.Item | Y.GC): number {
+function placeOf(item: Y.Item | Y.GC): GatePlace {
+  if (!(item instanceof Y.Item)) return rootPlace;
   let depth = 0;
-  let container = item instanceof Y.Item ? (item.parent as Y.AbstractType<unknown> | null) : null;
+  let container = item.parent as Y.AbstractType<unknown> | null;
   for (; container?._item; container = container._item.parent as Y.AbstractType<unknown> | null) depth++;
-  return depth;
+  return { depth, keyed: item.parentSub !== null };
 }

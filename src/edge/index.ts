@@ -14,6 +14,7 @@ export {
 export { developmentGrant, type Grant } from "./room/grant.ts";
 export { defaultRoomLimits, type RoomLimits } from "./room/limits.ts";
 export type {
+  AuditEntry,
   HeldPresence,
   RoomAttachment,
   RoomSetting,
@@ -22,10 +23,13 @@ export type {
   SocketAttachment,
   StockAttachment,
   StorageCommit,
+  StoredAuditEntry,
   StoredClock,
-  StoredDepth,
   StoredDocument,
+  StoredPlace,
+  StoredRevocation,
   StoredRow,
+  StoredSize,
 } from "./room/ports.ts";
 export { createRoomCore, type RoomCore, type RoomPorts } from "./room/room-core.ts";
 export { RoomObject, type RoomObjectContext } from "./room-object.ts";

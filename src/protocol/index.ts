@@ -69,6 +69,7 @@ export {
   registerRecordSchema,
 } from "./register.ts";
 export { documentsPath, parseRoomId, referencesPath, socketPath } from "./routes.ts";
+export { formatShareLink, readShareLink, type ShareLink } from "./share-link.ts";
 export { type SliceLimits, sliceUpdate } from "./slice.ts";
 export {
   type DocumentMessage,

@@ -4,7 +4,7 @@ import * as Y from "yjs";
 import * as z from "zod/mini";
 import { bindState, list, map, type StateSchema, table, text } from "../../src/crdt/index.ts";
 import { createWrite } from "../../src/crdt/write.ts";
-import { emptyUpdate, gateLimits, scanUpdate } from "../../src/protocol/index.ts";
+import { emptyUpdate, gateLimits, rootPlace, scanUpdate } from "../../src/protocol/index.ts";
 
 const finding = z.object({ id: z.string(), score: z.number() });
 const schema = {
@@ -211,7 +211,7 @@ describe("state handles", () => {
     const written = (change: (state: ReturnType<typeof bind<typeof schema>>["state"]) => void) => {
       const { state, document } = bind(schema);
       change(state);
-      const context = { clockOf: () => 0, depthOf: () => 0 };
+      const context = { clockOf: () => 0, placeOf: () => rootPlace };
       expect(scanUpdate(Y.encodeStateAsUpdate(document), { profile: "shared", context })).toMatchObject({
         ok: true,
       });

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../base/index.ts";
 import {
+  type Acceptance,
   type DocumentName,
   isResync,
   maxUpdateBytes,
@@ -9,7 +10,7 @@ import {
   sliceUpdate,
 } from "../../protocol/index.ts";
 import { createDocumentLedger, type DocumentLedger, type LedgerRow } from "./document-ledger.ts";
-import { type Grant, mayWrite } from "./grant.ts";
+import { allows, type Grant, mayWrite } from "./grant.ts";
 import type { RoomStorage } from "./ports.ts";
 
 /** Documents whose clocks are kept in memory; past it all are forgotten and looked up again. */
@@ -103,7 +104,9 @@ export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
     const verdict = scanUpdate(update, document.gate());
     if (!verdict.ok) return toRefusal(verdict);
     if (verdict.known) return undefined;
-    document.stage(update, verdict, author);
+    const foreign = findForeign(document, verdict, grant);
+    if (foreign) return foreign;
+    document.stage(update, verdict, { author, principal: ownerOf(document.name, grant) });
     staged.add(document);
     return undefined;
   }
@@ -143,7 +146,7 @@ export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
         documents: created.map(({ id, name }) => ({ id, name: name.name })),
         rows,
         clocks: changes.flatMap(({ clocks }) => clocks),
-        depths: changes.flatMap(({ depths }) => depths),
+        places: changes.flatMap(({ places }) => places),
       });
       for (const document of staged) document.settle();
       staged.clear();
@@ -155,6 +158,28 @@ export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
       return rows;
     },
   };
+}
+
+/** Registers and lanes are owned by name, the Yjs clients of a shared document by whoever first used them. */
+function ownerOf(name: DocumentName, grant: Grant): string {
+  return name.kind === "shared" ? grant.principal : name.principal;
+}
+
+/** Refuses new structs of a Yjs client that belongs to somebody else. */
+function findForeign(
+  { name, gate, ownerOf: clientOwner }: DocumentLedger<unknown>,
+  { ranges }: Acceptance,
+  grant: Grant,
+): LedgerRefusal | undefined {
+  if (name.kind !== "shared" || allows(grant, "admin")) return undefined;
+  const { clockOf } = gate().context;
+  for (const { client, to } of ranges) {
+    const owner = clientOwner(client);
+    if (owner === undefined || owner === grant.principal || to <= clockOf(client)) continue;
+    const message = `The Yjs client ${client} of ${name.name} belongs to another principal than ${grant.principal}.`;
+    return { code: "gate/not-owner", message, resync: false };
+  }
+  return undefined;
 }
 
 function toRefusal({ code, message }: Refusal): LedgerRefusal {

@@ -11,6 +11,8 @@ export interface StoredDocument {
 export interface StoredRow {
   /** The place in the room's one sequence, from 1. */
   sequence: number;
+  /** The place among the rows of that sequence, from 0: a snapshot may take several. A cursor covers all of them. */
+  piece: number;
   document: number;
   /** At most 1 MiB. */
   parts: Uint8Array;
@@ -21,29 +23,86 @@ export interface StoredClock {
   document: number;
   client: number;
   clock: number;
+  /** The principal whose update first used this client; nobody else may go on with it. */
+  owner: string;
 }
 
-/** Items `from` to `to` (exclusive) of one Yjs client that lie in containers `depth` deep; `from` is its key. */
-export interface StoredDepth {
+/** Items `from` to `to` (exclusive) of one Yjs client that lie in one kind of place; `from` is its key. */
+export interface StoredPlace {
   document: number;
   client: number;
   from: number;
   to: number;
+  /** How deep the container is nested. */
   depth: number;
+  /** Whether they lie under a key of a map. */
+  keyed: boolean;
 }
 
-/** Single values that a room keeps. */
-export type RoomSetting = "epoch" | "presences";
+/** What was done, or refused: of one principal, document and turn. */
+export interface AuditEntry {
+  /** In milliseconds since 1970. */
+  at: number;
+  principal: string;
+  /** The token's `jti`. */
+  tokenId: string;
+  /** The document's name, or the administrator's action such as `halt`. */
+  subject: string;
+  /** The clocks that the updates covered, by Yjs client. */
+  ranges: readonly { client: number; from: number; to: number }[];
+  bytes: number;
+  /** `accepted`, or the code that it was refused with. */
+  verdict: string;
+}
 
-/** Everything that one transaction writes. */
+/** An audit entry with its number, from 1 and rising. */
+export interface StoredAuditEntry extends AuditEntry {
+  id: number;
+}
+
+/** Tokens that no longer hold, though they have not expired: one by its id, or a principal's issued before a moment. */
+export interface StoredRevocation {
+  kind: "token" | "principal";
+  /** The token's `jti`, or the principal. */
+  value: string;
+  /** Tokens issued up to here are revoked, in milliseconds since 1970; of kind `token` it says when. */
+  before: number;
+}
+
+/**
+ * Single values that a room keeps: `revokedBefore` is the moment up to which every token of the room is void,
+ * `deleted`, `halted` and `importing` are set while the room is so.
+ */
+export type RoomSetting = "epoch" | "presences" | "revokedBefore" | "deleted" | "halted" | "importing";
+
+/** Everything that one transaction writes, in the order of these fields. */
 export interface StorageCommit {
-  settings?: Partial<Record<RoomSetting, string>>;
+  /** First of all, everything is deleted but the audit entries. */
+  clear?: boolean;
+  /** Undefined removes the value. */
+  settings?: Partial<Record<RoomSetting, string | undefined>>;
   documents?: readonly StoredDocument[];
+  /** Every row of these documents up to and with this sequence is deleted. */
+  removeRows?: readonly { document: number; upTo: number }[];
   rows?: readonly StoredRow[];
   /** Each replaces the clock of its document and client. */
   clocks?: readonly StoredClock[];
   /** Each replaces the run of its document, client and `from`. */
-  depths?: readonly StoredDepth[];
+  places?: readonly StoredPlace[];
+  audit?: readonly AuditEntry[];
+  /** Audit entries up to and with this number are deleted. */
+  trimAudit?: number;
+  /** Every revocation is deleted. */
+  clearRevocations?: boolean;
+  /** Each replaces the one of its kind and value. */
+  revocations?: readonly StoredRevocation[];
+}
+
+/** How much is stored, of the room or of one document. */
+export interface StoredSize {
+  rows: number;
+  /** Of the rows' parts. */
+  bytes: number;
 }
 
 /**
@@ -54,19 +113,29 @@ export interface RoomStorage {
   setting(name: RoomSetting): string | undefined;
   documentNamed(name: string): StoredDocument | undefined;
   documentNumbered(id: number): StoredDocument | undefined;
+  /** Documents whose number is past `after`, in order. */
+  documentsAfter(after: number, limit: number): StoredDocument[];
   /** The highest number given to a document; 0 without any. */
   lastDocument(): number;
+  /** How many documents there are. */
+  documentCount(): number;
   /** The sequence of the newest row; 0 without any. */
   head(): number;
-  /** Every row after `sequence`, in order. */
+  /** Every row after `sequence`, in order of sequence and piece. */
   rowsAfter(sequence: number): Iterable<StoredRow>;
-  /** Every row of one document, in order. */
+  /** Every row of one document, in order of sequence and piece. */
   rowsOf(document: number): Iterable<StoredRow>;
-  /** The next clock of a client; 0 where it is unknown. */
-  clock(document: number, client: number): number;
-  clocks(document: number): Map<number, number>;
+  /** The size of the whole room, or of one document; cheap enough to ask once when a document is first touched. */
+  size(document?: number): StoredSize;
+  /** What is known of a client's clock; undefined where the client is unknown. */
+  clock(document: number, client: number): StoredClock | undefined;
+  clocks(document: number): Iterable<StoredClock>;
   /** The run with the greatest `from` that is not past `clock`. */
-  depthAt(document: number, client: number, clock: number): StoredDepth | undefined;
+  placeAt(document: number, client: number, clock: number): StoredPlace | undefined;
+  /** Audit entries past a number, in order. */
+  auditAfter(id: number, limit: number): StoredAuditEntry[];
+  revocation(kind: StoredRevocation["kind"], value: string): StoredRevocation | undefined;
+  revocations(): StoredRevocation[];
   /** Writes all of it or, when it throws, nothing. */
   commit(changes: StorageCommit): void;
 }

@@ -1,9 +1,12 @@
 import type {
   RoomSetting,
   RoomStorage,
+  StorageCommit,
+  StoredAuditEntry,
   StoredClock,
-  StoredDepth,
   StoredDocument,
+  StoredPlace,
+  StoredRevocation,
   StoredRow,
 } from "../room/ports.ts";
 
@@ -12,57 +15,134 @@ export function createInMemoryStorage(): RoomStorage {
   const settings = new Map<RoomSetting, string>();
   const byName = new Map<string, StoredDocument>();
   const byNumber = new Map<number, StoredDocument>();
-  const rows: StoredRow[] = [];
-  const clocks = new Map<number, Map<number, number>>();
-  const depths = new Map<string, StoredDepth[]>();
+  let rows: StoredRow[] = [];
+  const clocks = new Map<number, Map<number, StoredClock>>();
+  const places = new Map<string, StoredPlace[]>();
+  let audit: StoredAuditEntry[] = [];
+  const revocations = new Map<string, StoredRevocation>();
 
-  function putClock({ document, client, clock }: StoredClock): void {
-    const known = clocks.get(document) ?? new Map<number, number>();
-    clocks.set(document, known.set(client, clock));
+  function clear(): void {
+    for (const each of [settings, byName, byNumber, clocks, places, revocations]) each.clear();
+    rows = [];
   }
 
-  function putDepth(run: StoredDepth): void {
+  function putClock(clock: StoredClock): void {
+    const known = clocks.get(clock.document) ?? new Map<number, StoredClock>();
+    clocks.set(clock.document, known.set(clock.client, { ...clock }));
+  }
+
+  function putPlace(run: StoredPlace): void {
     const key = `${run.document}/${run.client}`;
-    const others = (depths.get(key) ?? []).filter(({ from }) => from !== run.from);
-    depths.set(
+    const others = (places.get(key) ?? []).filter(({ from }) => from !== run.from);
+    places.set(
       key,
-      [...others, run].sort((a, b) => a.from - b.from),
+      [...others, { ...run }].sort((a, b) => a.from - b.from),
     );
+  }
+
+  /** Throws where a commit takes a name or number twice: before anything is written. */
+  function assertFree({ clear: cleared, documents = [], removeRows = [], rows: added = [] }: StorageCommit) {
+    const names = new Set<string | number>(cleared ? [] : [...byName.keys(), ...byNumber.keys()]);
+    for (const { id, name } of documents) {
+      if (names.has(id) || names.has(name)) throw taken("document", id);
+      names.add(id).add(name);
+    }
+    const kept = new Set<string>();
+    if (added.length > 0 && !cleared) {
+      for (const row of rowsFrom(Math.min(...added.map(({ sequence }) => sequence)))) {
+        if (!isRemoved(row, removeRows)) kept.add(keyOf(row));
+      }
+    }
+    for (const row of added) {
+      if (kept.has(keyOf(row))) throw taken("row", row.sequence);
+      kept.add(keyOf(row));
+    }
+  }
+
+  /** The rows from a sequence on: they ascend, so that the first is found by halves. */
+  function rowsFrom(sequence: number): StoredRow[] {
+    let low = 0;
+    let high = rows.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((rows[middle]?.sequence ?? sequence) < sequence) low = middle + 1;
+      else high = middle;
+    }
+    return rows.slice(low);
+  }
+
+  function rowsOf(document: number): StoredRow[] {
+    return rows.filter((row) => row.document === document);
   }
 
   return {
     setting: (name) => settings.get(name),
     documentNamed: (name) => byName.get(name),
     documentNumbered: (id) => byNumber.get(id),
+    documentsAfter: (after, limit) =>
+      [...byNumber.values()]
+        .filter(({ id }) => id > after)
+        .sort((a, b) => a.id - b.id)
+        .slice(0, limit),
     lastDocument: () => Math.max(0, ...byNumber.keys()),
+    documentCount: () => byNumber.size,
     head: () => rows.at(-1)?.sequence ?? 0,
-    rowsAfter: (sequence) => rows.filter((row) => row.sequence > sequence),
-    rowsOf: (document) => rows.filter((row) => row.document === document),
-    clock: (document, client) => clocks.get(document)?.get(client) ?? 0,
-    clocks: (document) => new Map(clocks.get(document)),
-    depthAt: (document, client, clock) =>
-      depths.get(`${document}/${client}`)?.findLast(({ from }) => from <= clock),
+    rowsAfter: (sequence) => rowsFrom(sequence + 1),
+    rowsOf,
+    size(document) {
+      const counted = document === undefined ? rows : rowsOf(document);
+      return { rows: counted.length, bytes: counted.reduce((sum, { parts }) => sum + parts.length, 0) };
+    },
+    clock: (document, client) => clocks.get(document)?.get(client),
+    clocks: (document) => [...(clocks.get(document)?.values() ?? [])],
+    placeAt: (document, client, clock) =>
+      places.get(`${document}/${client}`)?.findLast(({ from }) => from <= clock),
+    auditAfter: (id, limit) => audit.filter((entry) => entry.id > id).slice(0, limit),
+    revocation: (kind, value) => revocations.get(`${kind}/${value}`),
+    revocations: () => [...revocations.values()],
     commit(changes) {
-      for (const document of changes.documents ?? []) {
-        if (byName.has(document.name) || byNumber.has(document.id)) throw taken("document", document.id);
+      assertFree(changes);
+      if (changes.clear) clear();
+      for (const [name, value] of Object.entries(changes.settings ?? {})) {
+        if (value === undefined) settings.delete(name as RoomSetting);
+        else settings.set(name as RoomSetting, value);
       }
-      for (const { sequence } of changes.rows ?? []) {
-        if (rows.some((row) => row.sequence === sequence)) throw taken("row", sequence);
-      }
-      for (const [name, value] of Object.entries(changes.settings ?? {}))
-        settings.set(name as RoomSetting, value);
       for (const document of changes.documents ?? []) {
         byName.set(document.name, { ...document });
         byNumber.set(document.id, { ...document });
       }
-      for (const { sequence, document, parts } of changes.rows ?? []) {
-        rows.push({ sequence, document, parts: parts.slice() });
-      }
-      rows.sort((a, b) => a.sequence - b.sequence);
+      const { removeRows = [] } = changes;
+      if (removeRows.length > 0) rows = rows.filter((row) => !isRemoved(row, removeRows));
+      const last = rows.at(-1);
+      for (const row of changes.rows ?? []) rows.push({ ...row, parts: row.parts.slice() });
+      const first = changes.rows?.[0];
+      if (first && last && byPlace(last, first) > 0) rows.sort(byPlace);
       for (const clock of changes.clocks ?? []) putClock(clock);
-      for (const run of changes.depths ?? []) putDepth({ ...run });
+      for (const run of changes.places ?? []) putPlace(run);
+      for (const entry of changes.audit ?? []) {
+        audit.push({ ...structuredClone(entry), id: (audit.at(-1)?.id ?? 0) + 1 });
+      }
+      const { trimAudit = 0 } = changes;
+      if (trimAudit > 0)
+        audit = audit.filter(({ id }, index) => id > trimAudit || index === audit.length - 1);
+      if (changes.clearRevocations) revocations.clear();
+      for (const revocation of changes.revocations ?? []) {
+        revocations.set(`${revocation.kind}/${revocation.value}`, { ...revocation });
+      }
     },
   };
+}
+
+function keyOf({ sequence, piece }: StoredRow): string {
+  return `${sequence}/${piece}`;
+}
+
+function byPlace(a: StoredRow, b: StoredRow): number {
+  return a.sequence - b.sequence || a.piece - b.piece;
+}
+
+function isRemoved(row: StoredRow, removals: NonNullable<StorageCommit["removeRows"]>): boolean {
+  return removals.some(({ document, upTo }) => row.document === document && row.sequence <= upTo);
 }
 
 function taken(what: string, id: number): Error {

@@ -1,130 +1,213 @@
-import type { RoomSetting, RoomStorage, StoredDepth, StoredDocument, StoredRow } from "../room/ports.ts";
-
-type SqlValue = ArrayBuffer | string | number | null;
+import type { RoomStorage, StorageCommit, StoredClock, StoredDocument, StoredRow } from "../room/ports.ts";
+import { maxPieces, migrations } from "./schema.ts";
+import {
+  type SqlRow,
+  toAuditEntry,
+  toClock,
+  toDocument,
+  toPlace,
+  toRevocation,
+  toRow,
+} from "./sql-values.ts";
 
 /** What a Durable Object's storage offers for SQLite. */
 export interface SqlDriver {
   readonly sql: {
-    exec(query: string, ...bindings: unknown[]): Iterable<Record<string, SqlValue>>;
+    exec(query: string, ...bindings: unknown[]): Iterable<SqlRow>;
   };
   transactionSync<T>(run: () => T): T;
 }
 
-const schema = [
-  "CREATE TABLE IF NOT EXISTS settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-  "CREATE TABLE IF NOT EXISTS documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
-  "CREATE TABLE IF NOT EXISTS rows (sequence INTEGER PRIMARY KEY, document INTEGER NOT NULL, parts BLOB NOT NULL)",
-  "CREATE INDEX IF NOT EXISTS rows_by_document ON rows (document, sequence)",
-  `CREATE TABLE IF NOT EXISTS clocks (
-    document INTEGER NOT NULL, client INTEGER NOT NULL, clock INTEGER NOT NULL,
-    PRIMARY KEY (document, client)
-  ) WITHOUT ROWID`,
-  `CREATE TABLE IF NOT EXISTS depths (
-    document INTEGER NOT NULL, client INTEGER NOT NULL, since INTEGER NOT NULL, upto INTEGER NOT NULL,
-    depth INTEGER NOT NULL, PRIMARY KEY (document, client, since)
-  ) WITHOUT ROWID`,
-];
-
-/** Opens a room's storage over SQLite, creating its tables where they are missing. */
+/** Opens a room's storage over SQLite, bringing its tables to the present version. */
 export function openSqlStorage(driver: SqlDriver): RoomStorage {
   const { sql } = driver;
-  for (const statement of schema) sql.exec(statement);
+  migrate(driver);
 
-  function first(query: string, ...bindings: unknown[]): Record<string, SqlValue> | undefined {
+  function first(query: string, ...bindings: unknown[]): SqlRow | undefined {
     return [...sql.exec(query, ...bindings)][0];
   }
 
-  function* rows(query: string, binding: number): Iterable<StoredRow> {
-    for (const row of sql.exec(query, binding)) {
-      yield {
-        sequence: Number(row["sequence"]),
-        document: Number(row["document"]),
-        parts: new Uint8Array(row["parts"] as ArrayBuffer),
-      };
-    }
+  function numberOf(query: string): number {
+    return Number(first(query)?.["number"] ?? 0);
+  }
+
+  function* mapped<T>(rows: Iterable<SqlRow>, convert: (row: SqlRow) => T): Iterable<T> {
+    for (const row of rows) yield convert(row);
   }
 
   return {
-    setting(name: RoomSetting) {
+    setting(name) {
       const row = first("SELECT value FROM settings WHERE name = ?", name);
       return row && String(row["value"]);
     },
     documentNamed: (name) => toDocument(first("SELECT id, name FROM documents WHERE name = ?", name)),
     documentNumbered: (id) => toDocument(first("SELECT id, name FROM documents WHERE id = ?", id)),
-    lastDocument: () => Number(first("SELECT MAX(id) AS id FROM documents")?.["id"] ?? 0),
-    head: () => Number(first("SELECT MAX(sequence) AS head FROM rows")?.["head"] ?? 0),
-    rowsAfter: (sequence) =>
-      rows("SELECT sequence, document, parts FROM rows WHERE sequence > ? ORDER BY sequence", sequence),
-    rowsOf: (document) =>
-      rows("SELECT sequence, document, parts FROM rows WHERE document = ? ORDER BY sequence", document),
-    clock: (document, client) =>
-      Number(
-        first("SELECT clock FROM clocks WHERE document = ? AND client = ?", document, client)?.["clock"] ?? 0,
+    documentsAfter: (after, limit) =>
+      [...sql.exec("SELECT id, name FROM documents WHERE id > ? ORDER BY id LIMIT ?", after, limit)].map(
+        (row) => toDocument(row) as StoredDocument,
       ),
-    clocks(document) {
-      const clocks = new Map<number, number>();
-      for (const row of sql.exec("SELECT client, clock FROM clocks WHERE document = ?", document)) {
-        clocks.set(Number(row["client"]), Number(row["clock"]));
-      }
-      return clocks;
+    lastDocument: () => numberOf("SELECT MAX(id) AS number FROM documents"),
+    documentCount: () => numberOf("SELECT COUNT(*) AS number FROM documents"),
+    head: () => Math.floor(numberOf("SELECT MAX(place) AS number FROM rows") / maxPieces),
+    rowsAfter: (sequence) =>
+      mapped(
+        sql.exec(
+          "SELECT place, document, parts FROM rows WHERE place >= ? ORDER BY place",
+          (sequence + 1) * maxPieces,
+        ),
+        toRow,
+      ),
+    rowsOf: (document) =>
+      mapped(
+        sql.exec("SELECT place, document, parts FROM rows WHERE document = ? ORDER BY place", document),
+        toRow,
+      ),
+    size(document) {
+      const row =
+        document === undefined
+          ? first("SELECT COUNT(*) AS rows, SUM(bytes) AS bytes FROM rows INDEXED BY rows_by_document")
+          : first("SELECT COUNT(*) AS rows, SUM(bytes) AS bytes FROM rows WHERE document = ?", document);
+      return { rows: Number(row?.["rows"] ?? 0), bytes: Number(row?.["bytes"] ?? 0) };
     },
-    depthAt(document, client, clock): StoredDepth | undefined {
+    clock(document, client) {
       const row = first(
-        `SELECT since, upto, depth FROM depths WHERE document = ? AND client = ? AND since <= ?
-         ORDER BY since DESC LIMIT 1`,
+        "SELECT document, client, clock, owner FROM clocks WHERE document = ? AND client = ?",
+        document,
+        client,
+      );
+      return row && toClock(row);
+    },
+    clocks: (document) =>
+      mapped<StoredClock>(
+        sql.exec("SELECT document, client, clock, owner FROM clocks WHERE document = ?", document),
+        toClock,
+      ),
+    placeAt(document, client, clock) {
+      const row = first(
+        `SELECT document, client, since, upto, depth, keyed FROM places
+         WHERE document = ? AND client = ? AND since <= ? ORDER BY since DESC LIMIT 1`,
         document,
         client,
         clock,
       );
-      return (
-        row && {
-          document,
-          client,
-          from: Number(row["since"]),
-          to: Number(row["upto"]),
-          depth: Number(row["depth"]),
-        }
+      return row && toPlace(row);
+    },
+    auditAfter: (id, limit) =>
+      [...sql.exec("SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?", id, limit)].map(toAuditEntry),
+    revocation(kind, value) {
+      const row = first(
+        "SELECT kind, value, before FROM revocations WHERE kind = ? AND value = ?",
+        kind,
+        value,
       );
+      return row && toRevocation(row);
     },
-    commit(changes) {
-      driver.transactionSync(() => {
-        for (const [name, value] of Object.entries(changes.settings ?? {})) {
-          sql.exec("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value);
-        }
-        for (const { id, name } of changes.documents ?? []) {
-          sql.exec("INSERT INTO documents (id, name) VALUES (?, ?)", id, name);
-        }
-        for (const { sequence, document, parts } of changes.rows ?? []) {
-          sql.exec(
-            "INSERT INTO rows (sequence, document, parts) VALUES (?, ?, ?)",
-            sequence,
-            document,
-            parts,
-          );
-        }
-        for (const { document, client, clock } of changes.clocks ?? []) {
-          sql.exec(
-            "INSERT OR REPLACE INTO clocks (document, client, clock) VALUES (?, ?, ?)",
-            document,
-            client,
-            clock,
-          );
-        }
-        for (const { document, client, from, to, depth } of changes.depths ?? []) {
-          sql.exec(
-            "INSERT OR REPLACE INTO depths (document, client, since, upto, depth) VALUES (?, ?, ?, ?, ?)",
-            document,
-            client,
-            from,
-            to,
-            depth,
-          );
-        }
-      });
-    },
+    revocations: () => [...sql.exec("SELECT kind, value, before FROM revocations")].map(toRevocation),
+    commit: (changes) => driver.transactionSync(() => write(sql, changes)),
   };
 }
 
-function toDocument(row: Record<string, SqlValue> | undefined): StoredDocument | undefined {
-  return row && { id: Number(row["id"]), name: String(row["name"]) };
+/** The setting that holds the version of the tables; no room setting has its name. */
+const versionName = "schema";
+
+function migrate(driver: SqlDriver): void {
+  const { sql } = driver;
+  const [versioned] = sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'settings'");
+  const [row] = versioned ? sql.exec("SELECT value FROM settings WHERE name = ?", versionName) : [];
+  const version = Number(row?.["value"] ?? 0);
+  if (version > migrations.length) {
+    throw new RangeError(
+      `The room's tables have version ${version}, and this relay knows ${migrations.length}: deploy a newer one.`,
+    );
+  }
+  if (version === migrations.length) return;
+  driver.transactionSync(() => {
+    for (const statement of migrations.slice(version).flat()) sql.exec(statement);
+    sql.exec(
+      "INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)",
+      versionName,
+      String(migrations.length),
+    );
+  });
+}
+
+function write(sql: SqlDriver["sql"], changes: StorageCommit): void {
+  if (changes.clear) clear(sql);
+  for (const [name, value] of Object.entries(changes.settings ?? {})) {
+    if (value === undefined) sql.exec("DELETE FROM settings WHERE name = ?", name);
+    else sql.exec("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value);
+  }
+  for (const { id, name } of changes.documents ?? []) {
+    sql.exec("INSERT INTO documents (id, name) VALUES (?, ?)", id, name);
+  }
+  for (const { document, upTo } of changes.removeRows ?? []) {
+    sql.exec("DELETE FROM rows WHERE document = ? AND place < ?", document, (upTo + 1) * maxPieces);
+  }
+  for (const row of changes.rows ?? []) {
+    const { document, parts } = row;
+    sql.exec(
+      "INSERT INTO rows (place, document, bytes, parts) VALUES (?, ?, ?, ?)",
+      placeOf(row),
+      document,
+      parts.length,
+      parts,
+    );
+  }
+  for (const { document, client, clock, owner } of changes.clocks ?? []) {
+    sql.exec(
+      "INSERT OR REPLACE INTO clocks (document, client, clock, owner) VALUES (?, ?, ?, ?)",
+      document,
+      client,
+      clock,
+      owner,
+    );
+  }
+  for (const { document, client, from, to, depth, keyed } of changes.places ?? []) {
+    sql.exec(
+      "INSERT OR REPLACE INTO places (document, client, since, upto, depth, keyed) VALUES (?, ?, ?, ?, ?, ?)",
+      document,
+      client,
+      from,
+      to,
+      depth,
+      keyed ? 1 : 0,
+    );
+  }
+  for (const { at, principal, tokenId, subject, ranges, bytes, verdict } of changes.audit ?? []) {
+    sql.exec(
+      "INSERT INTO audit (at, principal, token, subject, ranges, bytes, verdict) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      at,
+      principal,
+      tokenId,
+      subject,
+      JSON.stringify(ranges),
+      bytes,
+      verdict,
+    );
+  }
+  if (changes.trimAudit !== undefined) {
+    // The newest stays, because SQLite numbers on from the highest that it finds.
+    sql.exec("DELETE FROM audit WHERE id <= ? AND id < (SELECT MAX(id) FROM audit)", changes.trimAudit);
+  }
+  if (changes.clearRevocations) sql.exec("DELETE FROM revocations");
+  for (const { kind, value, before } of changes.revocations ?? []) {
+    sql.exec(
+      "INSERT OR REPLACE INTO revocations (kind, value, before) VALUES (?, ?, ?)",
+      kind,
+      value,
+      before,
+    );
+  }
+}
+
+function clear(sql: SqlDriver["sql"]): void {
+  sql.exec("DELETE FROM settings WHERE name <> ?", versionName);
+  for (const table of ["documents", "rows", "clocks", "places", "revocations"]) {
+    sql.exec(`DELETE FROM ${table}`);
+  }
+}
+
+function placeOf({ sequence, piece }: StoredRow): number {
+  if (piece < maxPieces) return sequence * maxPieces + piece;
+  throw new RangeError(`Piece ${piece} of sequence ${sequence}: a sequence has at most ${maxPieces} rows.`);
 }

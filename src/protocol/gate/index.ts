@@ -8,14 +8,16 @@ export { scanUpdate } from "./scan.ts";
 export {
   type Acceptance,
   type AcceptedRange,
-  type DepthRun,
   type GateCode,
   type GateContext,
   type GateLimits,
   type GateOptions,
+  type GatePlace,
   type GateProfile,
   type GateVerdict,
   gateLimits,
   isResync,
+  type PlaceRun,
   type Refusal,
+  rootPlace,
 } from "./verdict.ts";

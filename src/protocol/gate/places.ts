@@ -1,7 +1,7 @@
 import { endOfStruct, findBlock, findStruct, flag, idWidth, isDeleted, type StructTable } from "./blocks.ts";
 import { type Cursor, refuse } from "./cursor.ts";
 import { none } from "./structs.ts";
-import type { DepthRun, GateContext, GateLimits, GateProfile } from "./verdict.ts";
+import type { GateContext, GateLimits, GateProfile, PlaceRun } from "./verdict.ts";
 
 /** Where the new items lie, by struct: filled in the order of integration, so that what an item refers to is placed. */
 export interface Places {
@@ -74,24 +74,27 @@ function inheritPlace(table: StructTable, places: Places, block: number, struct:
   const clock = ids[at + 1]!;
   const isParent = at === first + 4;
   const target = findNew(table, block, struct, client, clock);
-  const depth = target === none ? context.depthOf(client, clock) : depths[target]!;
+  const place = target === none ? context.placeOf(client, clock) : undefined;
+  const depth = place ? place.depth : depths[target]!;
   depths[struct] = isParent ? depth + 1 : depth;
-  if (isParent) return;
-  keyed[struct] = target === none ? (context.keyedOf?.(client, clock) ?? false) : keyed[target]!;
+  if (!isParent) keyed[struct] = place ? place.keyed : keyed[target]!;
 }
 
-/** The depths of the new items, neighbours of equal depth as one run. */
-export function depthRuns(table: StructTable, { depths }: Places): DepthRun[] {
-  const runs: DepthRun[] = [];
+/** Where the new items lie, neighbours of one kind of place as one run; a register has but one place. */
+export function placeRuns(table: StructTable, { profile, depths, keyed: underKey }: Places): PlaceRun[] {
+  const runs: PlaceRun[] = [];
+  if (profile !== "shared") return runs;
   table.blocks.forEach(({ client, firstStruct, endStruct, known }, block) => {
     for (let struct = firstStruct; struct < endStruct; struct++) {
       const from = Math.max(known, table.clocks[struct]!);
       const to = endOfStruct(table, block, struct);
       const depth = depths[struct]!;
-      if (depth === 0 || to <= known) continue;
+      const keyed = underKey[struct]!;
+      if ((depth === 0 && !keyed) || to <= known) continue;
       const last = runs[runs.length - 1];
-      if (last && last.client === client && last.to === from && last.depth === depth) last.to = to;
-      else runs.push({ client, from, to, depth });
+      const goesOn = last?.client === client && last.to === from;
+      if (goesOn && last.depth === depth && last.keyed === keyed) last.to = to;
+      else runs.push({ client, from, to, depth, keyed });
     }
   });
   return runs;

@@ -2,7 +2,7 @@ import { addStruct, type Block, createStructTable, type StructTable } from "./bl
 import { bytesLeft, type Cursor, createCursor, readCount, refuse, refuseGap } from "./cursor.ts";
 import { readDeletes } from "./deletes.ts";
 import { settleStructs } from "./order.ts";
-import { createPlaces, depthRuns } from "./places.ts";
+import { createPlaces, placeRuns } from "./places.ts";
 import { type ProfileRules, profileRules } from "./profiles.ts";
 import { createStruct, maxClock, none, readClient, readClock, readStruct, type Struct } from "./structs.ts";
 import { type GateLimits, type GateOptions, type GateVerdict, gateLimits } from "./verdict.ts";
@@ -24,7 +24,7 @@ interface Scan {
  *
  * @example
  * ```ts
- * const context = { clockOf: () => 0, depthOf: () => 0 };
+ * const context = { clockOf: () => 0, placeOf: () => rootPlace };
  * const verdict = scanUpdate(new Uint8Array([0, 0]), { profile: "shared", context });
  * verdict.ok && verdict.known; // true: there is nothing in it
  * ```
@@ -45,7 +45,7 @@ export function scanUpdate(update: Uint8Array, options: GateOptions): GateVerdic
   return {
     ok: true,
     ranges: table.blocks.map(({ client, from, to }) => ({ client, from, to })),
-    depths: depthRuns(table, places),
+    places: placeRuns(table, places),
     deletes,
     known: !deletes && table.blocks.every(isKnown),
   };

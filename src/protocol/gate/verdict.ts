@@ -10,14 +10,20 @@ export type GateCode = Extract<ErrorCode, `gate/${string}`>;
 export interface GateContext {
   /** The next clock of a Yjs client in this document: 0 where it is unknown. */
   clockOf(client: number): number;
-  /** How deep the container of a known item is nested: 0 directly in a root type. Asked in profile `shared` only. */
-  depthOf(client: number, clock: number): number;
-  /**
-   * Whether a known item lies under a key of a map. A client reads it off its document; without it, as at a relay,
-   * an item that follows a known one counts as an item of a list.
-   */
-  keyedOf?(client: number, clock: number): boolean;
+  /** Where a known item lies. Asked in profile `shared` only. */
+  placeOf(client: number, clock: number): GatePlace;
 }
+
+/** Where an item lies in its document. */
+export interface GatePlace {
+  /** How deep the container is nested: 0 directly in a root type. */
+  depth: number;
+  /** Whether it lies under a key of a map. */
+  keyed: boolean;
+}
+
+/** The place of most items, and of those that no run names: in a root list or text. */
+export const rootPlace: GatePlace = Object.freeze({ depth: 0, keyed: false });
 
 /** Bounds of one accepted update. */
 export interface GateLimits {
@@ -61,18 +67,16 @@ export interface AcceptedRange {
   to: number;
 }
 
-/** A run of items that lie in containers of one depth. */
-export interface DepthRun extends AcceptedRange {
-  depth: number;
-}
+/** A run of items that lie in places of one kind. */
+export interface PlaceRun extends AcceptedRange, GatePlace {}
 
 /** An update that may be applied. */
 export interface Acceptance {
   ok: true;
   /** The structs of the update, one range a client, known ones included: ownership is checked over all of them. */
   ranges: AcceptedRange[];
-  /** Profile `shared`: the new items below a root type's own, for `depthOf` from now on. */
-  depths: DepthRun[];
+  /** Profile `shared`: the new items that lie elsewhere than in `rootPlace`, for `placeOf` from now on. */
+  places: PlaceRun[];
   /** Whether the update deletes anything. */
   deletes: boolean;
   /** Whether nothing in it is new: every struct is known, and nothing is deleted. */

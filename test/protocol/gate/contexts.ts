@@ -1,32 +1,30 @@
 import * as Y from "yjs";
-import type {
-  Acceptance,
-  DepthRun,
-  GateContext,
-  GateOptions,
-  GateVerdict,
+import {
+  type Acceptance,
+  type GateContext,
+  type GateOptions,
+  type GatePlace,
+  type GateVerdict,
+  type PlaceRun,
+  rootPlace,
 } from "../../../src/protocol/gate/index.ts";
 
 /** What a gate function looks like, so that tests can hand in broken ones. */
 export type Scan = (update: Uint8Array, options: GateOptions) => GateVerdict;
 
 /** A document that nobody has written. */
-export const emptyContext: GateContext = { clockOf: () => 0, depthOf: () => 0 };
+export const emptyContext: GateContext = { clockOf: () => 0, placeOf: () => rootPlace };
 
 /** The context that a client reads off its own document. */
 export function contextOfDoc(doc: Y.Doc): GateContext {
   return {
     clockOf: (client) => Y.getState(doc.store, client),
-    depthOf: (client, clock) => depthOfItem(Y.getItem(doc.store, Y.createID(client, clock))) ?? 0,
-    keyedOf: (client, clock) => {
-      const struct = Y.getItem(doc.store, Y.createID(client, clock));
-      return struct instanceof Y.Item && struct.parentSub !== null;
-    },
+    placeOf: (client, clock) => placeOfItem(Y.getItem(doc.store, Y.createID(client, clock))) ?? rootPlace,
   };
 }
 
-/** How deep an item's container is nested; undefined where the item is collected. */
-export function depthOfItem(struct: Y.Item | Y.GC): number | undefined {
+/** Where an item lies; undefined where it is collected. */
+export function placeOfItem(struct: Y.Item | Y.GC): GatePlace | undefined {
   if (!(struct instanceof Y.Item)) return undefined;
   let depth = 0;
   let container = struct.parent as Y.AbstractType<unknown>;
@@ -34,7 +32,7 @@ export function depthOfItem(struct: Y.Item | Y.GC): number | undefined {
     depth++;
     container = item.parent as Y.AbstractType<unknown>;
   }
-  return depth;
+  return { depth, keyed: struct.parentSub !== null };
 }
 
 /** The context that a relay keeps as rows, and nothing else: from verdicts alone. */
@@ -43,15 +41,15 @@ export function createLedger(): GateContext & {
   record(verdict: Acceptance): void;
 } {
   const clocks = new Map<number, number>();
-  const runs: DepthRun[] = [];
+  const runs: PlaceRun[] = [];
   return {
     clocks,
     clockOf: (client) => clocks.get(client) ?? 0,
-    depthOf: (client, clock) =>
-      runs.find((run) => run.client === client && run.from <= clock && clock < run.to)?.depth ?? 0,
-    record({ ranges, depths }) {
+    placeOf: (client, clock) =>
+      runs.find((run) => run.client === client && run.from <= clock && clock < run.to) ?? rootPlace,
+    record({ ranges, places }) {
       for (const { client, to } of ranges) clocks.set(client, Math.max(clocks.get(client) ?? 0, to));
-      runs.push(...depths);
+      runs.push(...places);
     },
   };
 }

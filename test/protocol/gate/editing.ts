@@ -1,5 +1,5 @@
 import * as Y from "yjs";
-import { depthOfItem } from "./contexts.ts";
+import { placeOfItem } from "./contexts.ts";
 import type { Random } from "./random.ts";
 
 /** Somebody who edits a shared document in every way that the gate allows. */
@@ -113,7 +113,7 @@ function newValue(random: Random, within: SharedType): unknown {
 
 /** A type where one more level is allowed, else an object. */
 function newType(random: Random, within: SharedType): object {
-  const depth = within._item ? (depthOfItem(within._item) ?? 0) + 1 : 0;
+  const depth = within._item ? (placeOfItem(within._item)?.depth ?? 0) + 1 : 0;
   if (depth >= deepest) return { too: "deep" };
   return random.pick([() => new Y.Map(), () => new Y.Array(), () => new Y.Text("t😀")])();
 }

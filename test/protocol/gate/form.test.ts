@@ -8,6 +8,7 @@ import {
   pageRoot,
   registerKey,
   registerRoot,
+  rootPlace,
   scanUpdate,
 } from "../../../src/protocol/gate/index.ts";
 import { buildUpdate, content, type DeleteSpec, type StructSpec } from "./build.ts";
@@ -15,7 +16,7 @@ import { emptyContext } from "./contexts.ts";
 import { createRandom } from "./random.ts";
 
 function scanStructs(structs: StructSpec[], options: Partial<GateOptions> = {}, clock = 0) {
-  const context = { clockOf: (client: number) => (client === 1 ? clock : 0), depthOf: () => 0 };
+  const context = { clockOf: (client: number) => (client === 1 ? clock : 0), placeOf: () => rootPlace };
   const update = buildUpdate([{ client: 1, clock, structs }]);
   return scanUpdate(update, { profile: "shared", context, ...options });
 }
@@ -74,7 +75,7 @@ describe("GATE-3: the canonical form", () => {
 
   it("GATE-4: deletes descend by client, their ranges ascend and do not overlap", () => {
     const scan = (...deletes: DeleteSpec[]) => {
-      const context = { clockOf: () => 100, depthOf: () => 0 };
+      const context = { clockOf: () => 100, placeOf: () => rootPlace };
       const verdict = scanUpdate(buildUpdate([], deletes), { profile: "shared", context });
       return verdict.ok ? "accepted" : verdict.code;
     };
@@ -183,7 +184,7 @@ describe("GATE-15: strings and JSON", () => {
 
 describe("GATE-5: contiguity", () => {
   const scanAt = (known: number, from: number, length: number, overlap: "allow" | "refuse" = "refuse") => {
-    const context = { clockOf: () => known, depthOf: () => 0 };
+    const context = { clockOf: () => known, placeOf: () => rootPlace };
     const structs = Array.from({ length }, () => content.any(1));
     return scanUpdate(buildUpdate([{ client: 1, clock: from, structs }]), {
       profile: "shared",
@@ -206,7 +207,7 @@ describe("GATE-5: contiguity", () => {
   });
 
   it("GATE-5: an update that deletes is not known, though its structs are", () => {
-    const context = { clockOf: () => 3, depthOf: () => 0 };
+    const context = { clockOf: () => 3, placeOf: () => rootPlace };
     const update = buildUpdate([{ client: 1, clock: 0, structs: [content.any(1)] }], [[1, [[0, 1]]]]);
     expect(scanUpdate(update, { profile: "shared", context })).toMatchObject({
       ok: true,
@@ -293,8 +294,8 @@ describe("GATE-10: the profile register", () => {
   });
 });
 
-describe("GATE-12: depths", () => {
-  it("GATE-12: are told of new items below a root type's own, in runs", () => {
+describe("GATE-12: places", () => {
+  it("GATE-12: are told of new items that do not lie in a root list or text, in runs", () => {
     const doc = new Y.Doc();
     doc.clientID = 1;
     const outer = doc.getMap("m").set("outer", new Y.Map<unknown>());
@@ -304,10 +305,11 @@ describe("GATE-12: depths", () => {
     const verdict = scanUpdate(Y.encodeStateAsUpdate(doc), { profile: "shared", context: emptyContext });
     expect(verdict).toMatchObject({
       ok: true,
-      depths: [
-        { client: 1, from: 1, to: 2, depth: 1 },
-        { client: 1, from: 2, to: 6, depth: 2 },
-        { client: 1, from: 6, to: 7, depth: 1 },
+      places: [
+        { client: 1, from: 0, to: 1, depth: 0, keyed: true },
+        { client: 1, from: 1, to: 2, depth: 1, keyed: true },
+        { client: 1, from: 2, to: 6, depth: 2, keyed: false },
+        { client: 1, from: 6, to: 7, depth: 1, keyed: true },
       ],
     });
   });
@@ -325,10 +327,10 @@ describe("GATE-12: depths", () => {
       { client: 1, clock: 0, structs: [{ ...content.type(0) }, { ...content.type(0), parent: [1, 0] }] },
     ]);
     expect(scanUpdate(update, { profile: "shared", context: emptyContext })).toMatchObject({
-      depths: [
-        { client: 2, from: 0, to: 1, depth: 2 },
-        { client: 2, from: 1, to: 2, depth: 3 },
-        { client: 1, from: 1, to: 2, depth: 1 },
+      places: [
+        { client: 2, from: 0, to: 1, depth: 2, keyed: false },
+        { client: 2, from: 1, to: 2, depth: 3, keyed: false },
+        { client: 1, from: 1, to: 2, depth: 1, keyed: false },
       ],
     });
     const limits = { typeDepth: 2 };

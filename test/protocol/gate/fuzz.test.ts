@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { scanUpdate } from "../../../src/protocol/gate/index.ts";
+import { rootPlace, scanUpdate } from "../../../src/protocol/gate/index.ts";
 import type { Scan } from "./contexts.ts";
 import { inventTrial, layGrounds, mutateTrial } from "./grammar.ts";
 import { examine, type Trial } from "./property.ts";
@@ -46,7 +46,7 @@ describe("GATE-17: what the gate accepts applies, leaves nothing pending, and is
     return (update, options) => {
       const verdict = scanUpdate(update, options);
       if (verdict.ok || verdict.code !== code) return verdict;
-      return { ok: true, ranges: [], depths: [], deletes: false, known: false };
+      return { ok: true, ranges: [], places: [], deletes: false, known: false };
     };
   };
   const violationsOf = (scan: Scan) =>
@@ -60,7 +60,7 @@ describe("GATE-17: what the gate accepts applies, leaves nothing pending, and is
     const credulous: Scan = (update, options) => {
       const { context } = options;
       const known = (client: number) => context.clockOf(client) || 2 ** 31;
-      return scanUpdate(update, { ...options, context: { clockOf: known, depthOf: () => 0 } });
+      return scanUpdate(update, { ...options, context: { clockOf: known, placeOf: () => rootPlace } });
     };
     expect(violationsOf(credulous)).toContain("left pending");
   });

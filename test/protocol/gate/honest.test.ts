@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { isResync, scanUpdate } from "../../../src/protocol/gate/index.ts";
+import { isResync, rootPlace, scanUpdate } from "../../../src/protocol/gate/index.ts";
 import { contextOfDoc, createLedger, emptyContext } from "./contexts.ts";
 import { createEditor, type Editor, remote } from "./editing.ts";
 import { createRandom } from "./random.ts";
@@ -105,8 +105,10 @@ describe("GATE-18: honest traffic passes", () => {
       }
       for (const [client, structs] of replica.store.clients) {
         for (const struct of structs) {
-          const depth = contextOfDoc(replica).depthOf(client, struct.id.clock);
-          if (struct instanceof Y.Item) expect(relay.ledger.depthOf(client, struct.id.clock)).toBe(depth);
+          if (!(struct instanceof Y.Item)) continue;
+          const { clock } = struct.id;
+          const place = contextOfDoc(replica).placeOf(client, clock);
+          expect(relay.ledger.placeOf(client, clock)).toMatchObject(place);
         }
       }
       const whole = Y.encodeStateAsUpdate(replica);
@@ -129,12 +131,16 @@ describe("GATE-18: honest traffic passes", () => {
       batches.push([{ first: index, entries: Uint8Array.of(index, 1, 2) }]);
     const client = page.clientID;
     const scan = (update: Uint8Array, clock: number) =>
-      scanUpdate(update, { profile: "append", client, context: { clockOf: () => clock, depthOf: () => 0 } });
+      scanUpdate(update, {
+        profile: "append",
+        client,
+        context: { clockOf: () => clock, placeOf: () => rootPlace },
+      });
     updates.forEach((update, clock) => {
       expect(scan(update, clock)).toEqual({
         ok: true,
         ranges: [{ client, from: clock, to: clock + 1 }],
-        depths: [],
+        places: [],
         deletes: false,
         known: false,
       });
@@ -191,7 +197,7 @@ describe("GATE-18: honest traffic passes", () => {
         context: emptyContext,
         client: 1,
       });
-      expect(verdict).toEqual({ ok: true, ranges: [], depths: [], deletes: false, known: true });
+      expect(verdict).toEqual({ ok: true, ranges: [], places: [], deletes: false, known: true });
     }
   });
 });

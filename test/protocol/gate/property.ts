@@ -1,6 +1,6 @@
 import * as Y from "yjs";
 import type { GateOptions, GateProfile } from "../../../src/protocol/gate/index.ts";
-import { contextOfDoc, depthOfItem, emptyContext, type Scan } from "./contexts.ts";
+import { contextOfDoc, emptyContext, placeOfItem, type Scan } from "./contexts.ts";
 
 /** An update offered to a document in a given state. */
 export interface Trial {
@@ -17,7 +17,7 @@ export type Violation =
   | "left pending"
   | "clocks differ"
   | "known but changed"
-  | "depths differ"
+  | "places differ"
   | "re-encoded unfit";
 
 export interface Outcome {
@@ -83,10 +83,10 @@ export function examine({ profile, client, state, update }: Trial, scan: Scan): 
   try {
     const after = Y.encodeStateAsUpdate(doc);
     if (verdict.known && !Y.equalSnapshots(before, Y.snapshot(doc))) return violated("known but changed");
-    for (const { client, from, depth } of verdict.depths) {
-      const actual = depthOfItem(Y.getItem(doc.store, Y.createID(client, from)));
-      if (actual !== undefined && actual !== depth)
-        return violated("depths differ", { client, from, depth, actual });
+    for (const { client, from, depth, keyed } of verdict.places) {
+      const actual = placeOfItem(Y.getItem(doc.store, Y.createID(client, from)));
+      if (actual && (actual.depth !== depth || actual.keyed !== keyed))
+        return violated("places differ", { client, from, depth, keyed, actual });
     }
     const again = openDoc({ profile, state: after });
     const anew = scan(after, { profile, client, context: emptyContext, limits: unbounded });

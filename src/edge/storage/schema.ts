@@ -1,0 +1,33 @@
+/** Rows of one sequence: a snapshot of 1,024 MiB has as many pieces. */
+export const maxPieces = 1024;
+
+/**
+ * What makes each version of the tables out of the one before. Version 0 is a storage without a version: empty, or
+ * of a relay that was never released, whose data is dropped; its clients find a new epoch and bring theirs again.
+ */
+export const migrations: readonly (readonly string[])[] = [
+  [
+    ...["settings", "documents", "rows", "clocks", "depths"].map((table) => `DROP TABLE IF EXISTS ${table}`),
+    "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    // The place is sequence times `maxPieces` plus piece: one key, and so one tree, for what is written every turn.
+    "CREATE TABLE rows (place INTEGER PRIMARY KEY, document INTEGER NOT NULL, bytes INTEGER NOT NULL, parts BLOB NOT NULL)",
+    // With the bytes in it, sizes are summed without a look at the rows.
+    "CREATE INDEX rows_by_document ON rows (document, place, bytes)",
+    `CREATE TABLE clocks (
+      document INTEGER NOT NULL, client INTEGER NOT NULL, clock INTEGER NOT NULL, owner TEXT NOT NULL,
+      PRIMARY KEY (document, client)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE places (
+      document INTEGER NOT NULL, client INTEGER NOT NULL, since INTEGER NOT NULL, upto INTEGER NOT NULL,
+      depth INTEGER NOT NULL, keyed INTEGER NOT NULL, PRIMARY KEY (document, client, since)
+    ) WITHOUT ROWID`,
+    `CREATE TABLE audit (
+      id INTEGER PRIMARY KEY, at INTEGER NOT NULL, principal TEXT NOT NULL, token TEXT NOT NULL,
+      subject TEXT NOT NULL, ranges TEXT NOT NULL, bytes INTEGER NOT NULL, verdict TEXT NOT NULL
+    )`,
+    `CREATE TABLE revocations (
+      kind TEXT NOT NULL, value TEXT NOT NULL, before INTEGER NOT NULL, PRIMARY KEY (kind, value)
+    ) WITHOUT ROWID`,
+  ],
+];

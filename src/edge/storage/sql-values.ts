@@ -1,0 +1,69 @@
+import type {
+  StoredAuditEntry,
+  StoredClock,
+  StoredDocument,
+  StoredPlace,
+  StoredRevocation,
+  StoredRow,
+} from "../room/ports.ts";
+import { maxPieces } from "./schema.ts";
+
+export type SqlValue = ArrayBuffer | string | number | null;
+
+/** A row of a table, by the names of its columns. */
+export type SqlRow = Record<string, SqlValue>;
+
+export function toDocument(row: SqlRow | undefined): StoredDocument | undefined {
+  return row && { id: Number(row["id"]), name: String(row["name"]) };
+}
+
+export function toRow(row: SqlRow): StoredRow {
+  const place = Number(row["place"]);
+  return {
+    sequence: Math.floor(place / maxPieces),
+    piece: place % maxPieces,
+    document: Number(row["document"]),
+    parts: new Uint8Array(row["parts"] as ArrayBuffer),
+  };
+}
+
+export function toClock(row: SqlRow): StoredClock {
+  return {
+    document: Number(row["document"]),
+    client: Number(row["client"]),
+    clock: Number(row["clock"]),
+    owner: String(row["owner"]),
+  };
+}
+
+export function toPlace(row: SqlRow): StoredPlace {
+  return {
+    document: Number(row["document"]),
+    client: Number(row["client"]),
+    from: Number(row["since"]),
+    to: Number(row["upto"]),
+    depth: Number(row["depth"]),
+    keyed: Number(row["keyed"]) === 1,
+  };
+}
+
+export function toAuditEntry(row: SqlRow): StoredAuditEntry {
+  return {
+    at: Number(row["at"]),
+    principal: String(row["principal"]),
+    tokenId: String(row["token"]),
+    subject: String(row["subject"]),
+    ranges: JSON.parse(String(row["ranges"])) as StoredAuditEntry["ranges"],
+    bytes: Number(row["bytes"]),
+    verdict: String(row["verdict"]),
+    id: Number(row["id"]),
+  };
+}
+
+export function toRevocation(row: SqlRow): StoredRevocation {
+  return {
+    kind: row["kind"] === "token" ? "token" : "principal",
+    value: String(row["value"]),
+    before: Number(row["before"]),
+  };
+}
