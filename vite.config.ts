@@ -1,6 +1,7 @@
 import { cloudflare } from "@cloudflare/vite-plugin";
 import { defineConfig } from "vite";
 import { doorAliases, projectDir } from "./scripts/lib/doors.mjs";
+import { developmentVariables } from "./scripts/lib/relay-process.mjs";
 
 // The relay runs inside Vite for `npm run dev` only; a build is the static page, which the relay serves as its assets.
 export default defineConfig(({ command }) => ({
@@ -15,6 +16,7 @@ export default defineConfig(({ command }) => ({
             configPath: `${projectDir}wrangler.toml`,
             persistState: { path: `${projectDir}.flockstate` },
             inspectorPort: false,
+            config: { vars: { ...developmentVariables } },
           }),
         ]
       : [],

@@ -22,8 +22,11 @@ export default defineConfig({
         plugins: [
           cloudflareTest({
             wrangler: { configPath: "./wrangler.toml" },
-            // A fixture, because the demo need not be built for these tests.
-            miniflare: { assets: { directory: "./test/edge/assets", binding: "ASSETS" } },
+            miniflare: {
+              // A fixture, because the demo need not be built for these tests.
+              assets: { directory: "./test/edge/assets", binding: "ASSETS" },
+              bindings: { FLOCKSTATE_DEVELOPMENT: "1" },
+            },
           }),
         ],
         test: {

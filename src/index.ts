@@ -43,7 +43,14 @@ export type {
   ReceivedMessage,
   SentMessage,
 } from "./messaging/index.ts";
-export { type Json, type JsonObject, messageTypes, type Reference } from "./protocol/index.ts";
+export {
+  type Json,
+  type JsonObject,
+  messageTypes,
+  type Reference,
+  readShareLink,
+  type ShareLink,
+} from "./protocol/index.ts";
 export { alwaysReference, alwaysValue, autoPromote, type CommunicationPolicy } from "./refstore/index.ts";
 export {
   type Agent,

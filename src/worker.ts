@@ -1,4 +1,4 @@
-import { createRelay, RoomObject } from "./edge/index.ts";
+import { createRelay, MetricsObject, RoomObject } from "./edge/index.ts";
 
-export { RoomObject };
+export { MetricsObject, RoomObject };
 export default createRelay();

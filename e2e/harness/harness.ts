@@ -18,6 +18,8 @@ export interface OpenOptions {
   readonly room: string;
   readonly relay: string;
   readonly agents: readonly string[];
+  /** Whom the tokens speak for that the test gives with `fetchToken`; without it there are none. */
+  readonly principal?: string;
 }
 
 /** The page's side of the tests: one open room, and what was seen in it. */
@@ -52,6 +54,8 @@ export interface Harness {
 
 declare global {
   var harness: Harness;
+  /** The application's backend: the test exposes it to the page. */
+  var fetchToken: (principal: string) => Promise<string>;
 }
 
 let opened: { options: OpenOptions; room: HarnessRoom } | undefined;
@@ -78,7 +82,12 @@ function current(): HarnessRoom {
 }
 
 async function open(options: OpenOptions): Promise<void> {
-  const room = await openRoom(options.room, { relay: options.relay, state: harnessState });
+  const { principal } = options;
+  const room = await openRoom(options.room, {
+    relay: options.relay,
+    state: harnessState,
+    ...(principal !== undefined && { principal, token: () => fetchToken(principal) }),
+  });
   room.onProblem(({ code }) => problems.push(code));
   opened = { options, room };
   for (const name of options.agents) {

@@ -16,15 +16,26 @@ export interface TestRelay {
   remove(): Promise<void>;
 }
 
-/** Starts a relay with an empty disk; `assets` is the folder of a page that it serves. */
-export async function startTestRelay({ assets }: { assets?: string } = {}): Promise<TestRelay> {
+/** Starts a relay with an empty disk; `assets` is the folder of a page that it serves, `variables` are its settings. */
+export async function startTestRelay({
+  assets,
+  variables,
+}: {
+  assets?: string;
+  variables?: Record<string, string>;
+} = {}): Promise<TestRelay> {
   const port = await findFreePort();
   const disks: string[] = [];
   let running: RelayProcess | undefined;
 
   async function start(): Promise<void> {
     const persistDir = disks.at(-1) as string;
-    running = await startRelay({ port, persistDir, ...(assets !== undefined && { assets }) });
+    running = await startRelay({
+      port,
+      persistDir,
+      ...(assets !== undefined && { assets }),
+      ...(variables && { variables }),
+    });
   }
 
   async function addDisk(): Promise<void> {

@@ -41,4 +41,5 @@ export const restrictedModules = [
   { pattern: /^node:/, allowed: [], reason: "it exists in Node only" },
   { pattern: /^zod(\/v4)?$/, allowed: ["edge", "gateway"], reason: "pages load zod/mini" },
   { pattern: /^(hono|@hono)\b/, allowed: ["edge", "gateway"], reason: "pages need no router" },
+  { pattern: /^jose\b/, allowed: ["edge"], reason: "pages neither mint nor check tokens" },
 ];

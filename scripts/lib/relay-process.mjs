@@ -12,11 +12,16 @@ const stopLimitMs = 5_000;
 const pollMs = 50;
 const keptLines = 60;
 
+/** Settings under which a relay asks for no tokens, and serves its own machine alone; no deployment has them. */
+export const developmentVariables = Object.freeze({ FLOCKSTATE_DEVELOPMENT: "1" });
+
 /**
  * @typedef {object} RelayOptions
  * @property {number} [port] default: one that is free
  * @property {string} persistDir where the relay keeps its rooms; made where it is absent
+ * @property {string} [script] entry of the Worker; default the one that wrangler.toml names
  * @property {string} [assets] folder of the page to serve beside the relay; default none
+ * @property {Record<string, string>} [variables] the relay's settings; default those of development mode
  * @property {(line: string) => void} [log] is given what the relay prints
  */
 
@@ -35,14 +40,21 @@ const keptLines = 60;
  * @param {RelayOptions} options
  * @returns {Promise<RelayProcess>}
  */
-export async function startRelay({ port: wanted, persistDir, assets, log = () => {} }) {
+export async function startRelay({
+  port: wanted,
+  persistDir,
+  script,
+  assets,
+  variables = developmentVariables,
+  log = () => {},
+}) {
   const port = wanted ?? (await findFreePort());
   if (await isPortTaken(port)) throw new Error(portTakenMessage(port));
   const stateDir = resolve(persistDir);
   const assetsDir = assets === undefined ? join(stateDir, "no-assets") : resolve(assets);
   mkdirSync(assetsDir, { recursive: true });
 
-  const child = spawn(process.execPath, relayArguments({ port, stateDir, assetsDir }), {
+  const child = spawn(process.execPath, relayArguments({ port, stateDir, script, assetsDir, variables }), {
     cwd: projectDir,
     env: { ...process.env, ...quietEnvironment(stateDir) },
     stdio: ["ignore", "pipe", "pipe"],
@@ -109,10 +121,16 @@ export function portTakenMessage(port) {
 }
 
 /**
- * @param {{ port: number, stateDir: string, assetsDir: string }} options
+ * @param {{
+ *   port: number,
+ *   stateDir: string,
+ *   script: string | undefined,
+ *   assetsDir: string,
+ *   variables: Record<string, string>,
+ * }} options
  * @returns {string[]}
  */
-function relayArguments({ port, stateDir, assetsDir }) {
+function relayArguments({ port, stateDir, script, assetsDir, variables }) {
   const options = {
     port,
     "persist-to": stateDir,
@@ -123,7 +141,9 @@ function relayArguments({ port, stateDir, assetsDir }) {
   return [
     commandPath("wrangler"),
     "dev",
+    ...(script === undefined ? [] : [script]),
     "--show-interactive-dev-session=false",
+    ...Object.entries(variables).flatMap(([name, value]) => ["--var", `${name}:${value}`]),
     ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]),
   ];
 }

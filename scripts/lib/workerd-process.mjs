@@ -6,12 +6,15 @@ import { createInterface } from "node:readline";
 import { projectDir } from "./doors.mjs";
 
 const keptLines = 60;
+/** Asked to end, the runtime waits for as long as sockets are open. */
+const stopLimitMs = 5_000;
 const controlDescriptor = 3;
 
 /**
  * @typedef {object} WorkerdOptions
  * @property {string} module the bundled Worker, which exports `RoomObject`
  * @property {string} persistDir where the rooms are kept; made where it is absent
+ * @property {readonly string[]} [objects] the bindings of Durable Objects; default all that wrangler.toml names
  * @property {Record<string, string>} [bindings] texts in the Worker's environment
  * @property {(line: string) => void} [log] is given each line that the Worker or the runtime prints, at once
  */
@@ -21,7 +24,7 @@ const controlDescriptor = 3;
  * @property {string} url `http://127.0.0.1:<port>`
  * @property {number} port
  * @property {number} pid
- * @property {(signal?: "SIGTERM" | "SIGKILL") => Promise<void>} kill ends the process and all that it started; settles once it has ended
+ * @property {(signal?: "SIGTERM" | "SIGKILL") => Promise<void>} kill ends the process and all that it started, by force after 5 s; settles once it has ended
  * @property {Promise<void>} stopped settles when the process has ended, for whatever reason
  */
 
@@ -32,11 +35,12 @@ const controlDescriptor = 3;
  * @param {WorkerdOptions} options
  * @returns {Promise<WorkerdProcess>}
  */
-export async function startWorkerd({ module, persistDir, bindings = {}, log = () => {} }) {
+export async function startWorkerd({ module, persistDir, objects, bindings = {}, log = () => {} }) {
   const roomsDir = join(resolve(persistDir), "rooms");
   mkdirSync(roomsDir, { recursive: true });
   const configFile = join(resolve(persistDir), "relay.capnp");
-  writeFileSync(configFile, configOf({ module: relativePath(persistDir, module), roomsDir, bindings }));
+  const modulePath = relativePath(persistDir, module);
+  writeFileSync(configFile, configOf({ modulePath, roomsDir, objects, bindings }));
 
   const child = spawn(workerdPath(), ["serve", configFile, `--control-fd=${controlDescriptor}`], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
@@ -85,9 +89,11 @@ export async function startWorkerd({ module, persistDir, bindings = {}, log = ()
     port,
     pid: Number(child.pid),
     stopped,
-    kill(signal = "SIGTERM") {
+    async kill(signal = "SIGTERM") {
       end(signal);
-      return stopped;
+      const force = setTimeout(() => end("SIGKILL"), stopLimitMs);
+      await stopped;
+      clearTimeout(force);
     },
   };
 }
@@ -128,17 +134,26 @@ function relativePath(from, to) {
 }
 
 /**
- * The settings of the runtime, in the text form of `workerd.capnp`; what `wrangler.toml` says, less the bucket.
+ * The settings of the runtime, in the text form of `workerd.capnp`: what `wrangler.toml` says, less bucket and page.
  *
- * @param {{ module: string, roomsDir: string, bindings: Record<string, string> }} options
+ * @param {{ modulePath: string, roomsDir: string, objects: readonly string[] | undefined, bindings: Record<string, string> }} options
  * @returns {string}
  */
-function configOf({ module, roomsDir, bindings }) {
+function configOf({ modulePath, roomsDir, objects: wanted, bindings }) {
   const text = JSON.stringify;
-  const date = /^compatibility_date = "(.+)"$/m.exec(readFileSync(`${projectDir}wrangler.toml`, "utf8"))?.[1];
+  const wrangler = readFileSync(`${projectDir}wrangler.toml`, "utf8");
+  const [, date] = /^compatibility_date = "(.+)"$/m.exec(wrangler) ?? [];
   if (date === undefined) throw new Error("wrangler.toml names no compatibility_date.");
-  const texts = Object.entries(bindings).map(
-    ([name, value]) => `(name = ${text(name)}, text = ${text(value)})`,
+  const objectPattern = /^\[\[durable_objects\.bindings\]\]\nname = "(.+)"\nclass_name = "(.+)"$/gm;
+  const objects = [...wrangler.matchAll(objectPattern)]
+    .map(([, name = "", type = ""]) => ({ name, type }))
+    .filter(({ name }) => wanted?.includes(name) ?? true);
+  const environment = [
+    ...objects.map(({ name, type }) => `(name = ${text(name)}, durableObjectNamespace = ${text(type)})`),
+    ...Object.entries(bindings).map(([name, value]) => `(name = ${text(name)}, text = ${text(value)})`),
+  ];
+  const namespaces = objects.map(
+    ({ type }) => `(className = ${text(type)}, uniqueKey = ${text(`flockstate-${type}`)}, enableSql = true)`,
   );
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
@@ -149,10 +164,10 @@ const config :Workerd.Config = (
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "relay")],
 );
 const relay :Workerd.Worker = (
-  modules = [(name = "worker", esModule = embed ${text(module)})],
+  modules = [(name = "worker", esModule = embed ${text(modulePath)})],
   compatibilityDate = ${text(date)},
-  bindings = [${['(name = "ROOMS", durableObjectNamespace = "RoomObject")', ...texts].join(", ")}],
-  durableObjectNamespaces = [(className = "RoomObject", uniqueKey = "flockstate", enableSql = true)],
+  bindings = [${environment.join(", ")}],
+  durableObjectNamespaces = [${namespaces.join(", ")}],
   durableObjectStorage = (localDisk = "rooms"),
 );
 `;

@@ -37,6 +37,7 @@ import { createSharedSet } from "./shared-set.ts";
 import type { LinkState, OpenSocket, OpenTabChannel } from "./transports/port.ts";
 import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
 import { openTabLink, type TabLink } from "./transports/tab-link.ts";
+import type { TokenSource } from "./transports/token-source.ts";
 import { createWriterPool, listWriters, type OpenedWriter, type WriterPool } from "./writer-pool.ts";
 import { readWriter } from "./writer-records.ts";
 
@@ -49,6 +50,8 @@ export interface DocumentsStatus {
   readonly network: LinkState;
   /** Writes made here that the relay has not acknowledged; 0 without a relay. */
   readonly pending: number;
+  /** Whether an administrator has halted the room: what is written waits here until its release. */
+  readonly halted: boolean;
 }
 
 /** The documents of a room on this device: loaded, kept, exchanged with the relay and with other tabs. */
@@ -95,7 +98,7 @@ export interface DocumentsOptions {
   persistence: Persistence;
   clock: Clock;
   random: RandomBytes;
-  relay: { url: string; openSocket: OpenSocket } | undefined;
+  relay: { url: string; openSocket: OpenSocket; tokens: TokenSource | undefined } | undefined;
   openTabChannel: OpenTabChannel | undefined;
 }
 
@@ -143,6 +146,8 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   const shared = createSharedSet({ openDocument: openShared, onReceived: settle, onFailed: reportStorage });
   /** Whether a gap was met since the last whole join, and whether that join failed to fill one. */
   let gap: "none" | "asked" | "unfilled" = "none";
+  /** Whether it was told that the token does not allow to write shared documents (true), or one's own (false). */
+  const told = new Set<boolean>();
   let catchUp: () => void = () => {};
   const caughtUp = new Promise<void>((resolve) => {
     catchUp = resolve;
@@ -172,7 +177,17 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
 
   function report(error: FlockError): void {
     if (error.code === "crdt/storage-failed") reportStorage(error);
-    else problems.emit(error);
+    else if (!isTold(error)) problems.emit(error);
+  }
+
+  /** What a token does not allow is told once, not once for each document. */
+  function isTold({ details }: FlockError): boolean {
+    const { code, document } = details;
+    if (code !== "edge/forbidden" || typeof document !== "string") return false;
+    const isShared = document.startsWith("shared");
+    if (told.has(isShared)) return true;
+    told.add(isShared);
+    return false;
   }
 
   // The relay -------------------------------------------------------------------------------------
@@ -181,6 +196,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     options.relay &&
     createRelayLink({
       ...options.relay,
+      principal,
       clock,
       random,
       events: {
@@ -199,6 +215,11 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
           pool.joined(cursor.epoch);
           online.set(true);
           catchUp();
+        },
+        released() {
+          told.clear();
+          shared.joined(cursor.epoch);
+          pool.joined(cursor.epoch);
         },
         presences: (entries) => presence.heardRelay(entries),
         dropped() {
@@ -358,15 +379,28 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
 
   // Status ----------------------------------------------------------------------------------------
 
-  const status = createStore<DocumentsStatus>({ storage, network: "offline", pending: 0 });
+  const status = createStore<DocumentsStatus>({
+    storage,
+    network: "offline",
+    pending: 0,
+    halted: false,
+  });
   function refreshStatus(): void {
     const pending = pool.pending + (link ? shared.pending : 0);
-    const next = { storage, network: link?.status.get() ?? "offline", pending };
+    const next: DocumentsStatus = {
+      storage,
+      network: link?.status.get() ?? "offline",
+      pending,
+      halted: link?.halted.get() ?? false,
+    };
     const now = status.get();
-    if (now.storage !== next.storage || now.network !== next.network || now.pending !== next.pending)
-      status.set(next);
+    const keys = Object.keys(next) as (keyof DocumentsStatus)[];
+    if (keys.some((key) => next[key] !== now[key])) status.set(next);
   }
-  if (link) scope.add(link.status.subscribe(refreshStatus));
+  if (link) {
+    scope.add(link.status.subscribe(refreshStatus));
+    scope.add(link.halted.subscribe(refreshStatus));
+  }
   refreshStatus();
 
   let closing: Promise<void> | undefined;

@@ -38,6 +38,7 @@ export type {
   TabChannel,
 } from "./transports/port.ts";
 export { openBroadcastChannel } from "./transports/tab-channel.ts";
+export { createTokenSource, type TokenSource } from "./transports/token-source.ts";
 export { createWebSocketOpener, type WebSocketConstructor } from "./transports/websocket.ts";
 export { defineView, openView, type View, type ViewDefinition } from "./views.ts";
 export { createWrite, type Write, type WriteStage, type WriteStages } from "./write.ts";

@@ -2,7 +2,7 @@ import * as Y from "yjs";
 import { createEmitter, type Emitter, type HybridClock, type RandomBytes, randomId } from "../base/index.ts";
 import { type DocumentName, type RegisterRecord, readDocumentName } from "../protocol/index.ts";
 import type { EntryLog } from "./entry-log.ts";
-import { guardUpdate, type Received } from "./guard.ts";
+import { createGuard, type Guard, type Received } from "./guard.ts";
 import { createPage, type Page } from "./page.ts";
 import type { KeyValueStore, StoredChange, StoredValue } from "./persistence/port.ts";
 import { createRegister, type Register } from "./register.ts";
@@ -35,6 +35,7 @@ interface Held {
   document: Y.Doc;
   page: Page | undefined;
   register: Register | undefined;
+  guard: Guard;
   /** Keys of the stored updates; counted for registers, which are compacted. */
   keys: string[];
 }
@@ -62,7 +63,7 @@ export async function loadReceived(
     const page = name.kind === "lane" ? createPage(name.page) : undefined;
     const register = name.kind === "register" ? createRegister() : undefined;
     const document = page?.document ?? register?.document ?? new Y.Doc();
-    const made: Held = { name, document, page, register, keys: [] };
+    const made: Held = { name, document, page, register, guard: createGuard(name, document), keys: [] };
     held.set(name.name, made);
     return made;
   }
@@ -111,7 +112,7 @@ export async function loadReceived(
     registerChanged,
     receive(name, update) {
       const target = hold(name);
-      const received = guardUpdate(name, target.document, update);
+      const received = target.guard(update);
       if (received.result === "applied") {
         apply(target, update);
         save(target, update);

@@ -6,15 +6,18 @@ import {
   type Emitter,
   type ErrorCode,
   FlockError,
+  isFlockError,
   type RandomBytes,
   sha256Hex,
   type Undo,
 } from "../base/index.ts";
-import { decodeDocumentMessage, isResync, parseDocumentName } from "../protocol/index.ts";
-import { guardUpdate, type Received } from "./guard.ts";
-import type { KeyValueStore, Persistence, StoredValue } from "./persistence/port.ts";
+import { decodeClocks, decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
+import { createGuard, type Received } from "./guard.ts";
+import { type OwnClients, openOwnClients } from "./own-clients.ts";
+import type { KeyValueStore, Persistence, SharedStore, StoredValue } from "./persistence/port.ts";
 import { randomClient } from "./random-client.ts";
-import type { RelayLink, UploadOutcome } from "./transports/relay-link.ts";
+import { createSharedUploads, type UploadSource } from "./shared-uploads.ts";
+import type { RelayLink } from "./transports/relay-link.ts";
 import { openSharedChannel } from "./transports/shared-channel.ts";
 import { createWatermark } from "./watermark.ts";
 import { createWrite, type Write } from "./write.ts";
@@ -58,6 +61,8 @@ export interface SharedDocumentOptions {
 /** Where a channel's updates come from besides the people and agents here. */
 const fromTab = Symbol("another tab");
 const digestAfterMs = 2_000;
+/** Rows come in bursts; what waited for them is offered again after the burst. */
+const askAfterMs = 1_000;
 
 /**
  * Opens a shared document; resolves once what the device has is in it.
@@ -66,17 +71,13 @@ const digestAfterMs = 2_000;
  */
 export async function openSharedDocument(options: SharedDocumentOptions): Promise<SharedDocument> {
   const { name, persistence, records, link, clock, random, onPending, onProblem } = options;
-  const parsed = parseDocumentName(name);
   const document = new Y.Doc();
-  document.clientID = randomClient(random);
+  const guard = createGuard(parseDocumentName(name), document);
+  const client = randomClient(random);
+  document.clientID = client;
   const changed = createEmitter<Uint8Array>();
   const store = persistence.attach(options.databaseName, document);
-  try {
-    await store.loaded;
-  } catch (failure) {
-    await store.close();
-    throw failure;
-  }
+  const own = await openOwn(store);
 
   // Deletions are not in state vectors, so what the relay has is remembered as a digest of the whole snapshot.
   const relayedKey = `relayed/${name}`;
@@ -85,52 +86,82 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   let relayEpoch = remembered.epoch;
   let revision = (await digest()) === (remembered.digest ?? (await emptyDigest())) ? 0 : 1;
   const relayed = createWatermark(0);
-  let uploads = 0;
-  /** The newest upload that met a gap, and the newest acknowledged one that held all that the relay lacked. */
-  let gapAt = 0;
-  let wholeAt = 0;
-  let refused = false;
+  /** The code of a refusal for good. */
+  let refused: string | undefined;
   let cancelDigest: Undo = () => {};
 
   async function digest(): Promise<string> {
     return sha256Hex(Y.encodeSnapshot(Y.snapshot(document)));
   }
 
-  const note = (update: Uint8Array, origin: unknown): void => {
+  /** Of the present update. */
+  let source: UploadSource = "here";
+  let ready: Promise<void> | undefined;
+  let hasWritten = false;
+
+  const note = (update: Uint8Array, origin: unknown, _: Y.Doc, transaction: Y.Transaction): void => {
     if (channel && origin === channel.origin) {
       scheduleDigest();
       return;
     }
     revision++;
+    source = origin === fromTab ? "tab" : "here";
+    ready = source === "here" ? own.add(clientsIn(transaction)) : undefined;
     onPending();
-    if (origin !== fromTab) changed.emit(update);
+    if (source === "tab") return;
+    hasWritten = true;
+    if (ready) void ready.then(() => changed.emit(update));
+    else changed.emit(update);
   };
   // Before the provider's own listener, so that an upload counts the change that caused it.
   document.on("update", note);
-  const channel =
+  const uploads =
     link &&
-    openSharedChannel({ name, document, link, onUpload: (outcome, whole) => void follow(outcome, whole) });
+    createSharedUploads({
+      name,
+      link,
+      own,
+      later: (task) => clock.after(askAfterMs, task),
+      onRelayed(upTo) {
+        relayed.advance(upTo);
+        scheduleDigest();
+        onPending();
+      },
+      onRefused: refuse,
+    });
+  const channel =
+    uploads &&
+    openSharedChannel({
+      name,
+      document,
+      onUpload: (update, whole) =>
+        uploads.offer(update, whole ? "exchange" : source, revision, whole ? own.add([]) : ready),
+    });
 
-  async function follow(upload: Promise<UploadOutcome>, whole: boolean): Promise<void> {
-    const upTo = revision;
-    uploads++;
-    const number = uploads;
-    const outcome = await upload;
-    if (outcome.kind === "acknowledged") {
-      if (whole) wholeAt = number;
-      if (gapAt > wholeAt) return;
-      relayed.advance(upTo);
-      scheduleDigest();
-      onPending();
-    } else if (outcome.kind === "refused") {
-      if (isResync(outcome.code)) gapAt = number;
-      else refuse(outcome.code, outcome.message);
+  /** Loads the document, and takes up the client that writes here: it is own before it has written anything. */
+  async function openOwn(loading: SharedStore): Promise<OwnClients> {
+    try {
+      await loading.loaded;
+      const opened = await openOwnClients({ name, records, onFailed: reportStorage });
+      await opened.add([client]);
+      return opened;
+    } catch (failure) {
+      await loading.close();
+      throw failure;
     }
+  }
+
+  function reportStorage(cause: unknown): void {
+    onProblem(
+      isFlockError(cause)
+        ? cause
+        : new FlockError("crdt/storage-failed", `This device did not note who wrote ${name}.`, { cause }),
+    );
   }
 
   /** Stops uploading: a Yjs client's later changes rest on the refused one. The edit stays here. */
   function refuse(code: string, message: string): void {
-    refused = true;
+    refused = code;
     channel?.dropped();
     const error = new FlockError(
       "crdt/refused",
@@ -162,7 +193,7 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   }
 
   function receive(update: Uint8Array, apply: () => void): Received {
-    const received = guardUpdate(parsed, document, update);
+    const received = guard(update);
     if (received.result === "applied") apply();
     return received;
   }
@@ -184,9 +215,12 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
     receiveFromRelay(payload) {
       const message = decodeDocumentMessage(payload);
       if (message.type !== "update" && message.type !== "step2") {
-        if (message.type === "step1" && !refused) channel?.receive(message);
+        if (message.type === "step1" && !refused && uploads?.answers(decodeClocks(message.stateVector))) {
+          channel?.receive(message);
+        }
         return { result: "known" };
       }
+      uploads?.arrived();
       return receive(message.update, () => channel?.receive({ type: "update", update: message.update }));
     },
     receiveFromTab: (update) => receive(update, () => Y.applyUpdate(document, update, fromTab)),
@@ -194,21 +228,39 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
       // Before the first join all that is here came from this device, and is counted, or from this very relay.
       if (relayEpoch !== "" && epoch !== relayEpoch) revision++;
       relayEpoch = epoch;
-      if (!refused) channel?.joined(relayed.value >= revision);
+      // Another token may allow what the last one did not.
+      if (refused === "edge/forbidden" && link?.allows("write:shared")) refused = undefined;
+      if (refused) return;
+      const isClean = relayed.value >= revision;
+      uploads?.reset();
+      channel?.joined(isClean);
+      if (!isClean) uploads?.ask();
     },
-    dropped: () => channel?.dropped(),
+    dropped() {
+      uploads?.reset();
+      channel?.dropped();
+    },
     confirm: () => store.confirm(),
     async close() {
       document.off("update", note);
+      uploads?.reset();
       channel?.close();
       relayed.fail(
         new FlockError("crdt/closed", `The document ${name} was closed before the relay acknowledged.`),
       );
       await rememberRelayed();
+      if (!hasWritten) await own.remove(client).catch(reportStorage);
       await store.close();
       document.destroy();
     },
   };
+}
+
+/** The Yjs clients whose structs a transaction brought. */
+function clientsIn({ beforeState, afterState }: Y.Transaction): number[] {
+  const clients: number[] = [];
+  for (const [client, clock] of afterState) if ((beforeState.get(client) ?? 0) < clock) clients.push(client);
+  return clients;
 }
 
 const relayedSchema = z.object({ epoch: z.string(), digest: z.optional(z.string()) });

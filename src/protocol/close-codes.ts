@@ -60,8 +60,13 @@ export function closeCodeOf(code: ErrorCode): number {
     case "protocol/frame-too-large":
     case "protocol/update-too-large":
     case "protocol/presence-too-large":
+    case "edge/document-full":
+    case "edge/room-full":
+    case "edge/too-many-documents":
       return closeCodes.tooLarge;
+    case "edge/halted":
     case "edge/unavailable":
+    case "edge/invalid-settings":
       return closeCodes.unavailable;
     default:
       return closeCodes.malformed;

@@ -21,6 +21,7 @@ export {
   protocolVersion,
   roomSubprotocol,
 } from "./control.ts";
+export { type Cut, type CutOptions, cutUpdate } from "./cut.ts";
 export {
   comparePages,
   type DocumentName,

@@ -1,41 +1,27 @@
-import * as encoding from "lib0/encoding";
 import * as Y from "yjs";
-import { concatBytes } from "../base/index.ts";
 import { gateLimits } from "./gate/index.ts";
 import { maxUpdateBytes } from "./limits.ts";
+import { splitStruct } from "./split-struct.ts";
+import { encodeStructs, inOrder, type Piece, pieceOf } from "./update-structs.ts";
 
 export interface SliceLimits {
   /** Structs in one slice. */
   structs: number;
   /** Deleted ranges in one slice. */
   deleteRanges: number;
-  /** Bytes of one slice; a single struct may be longer. */
+  /** Bytes of one slice; a single value may be longer. */
   bytes: number;
-}
-
-type Struct = ReturnType<typeof Y.decodeUpdate>["structs"][number];
-
-interface Piece {
-  client: number;
-  clock: number;
-  bytes: Uint8Array;
-  /** What the update deletes of the struct itself. */
-  deleted: DeletedRange[];
-}
-
-interface DeletedRange {
-  client: number;
-  clock: number;
-  len: number;
 }
 
 /** No struct with its share of the headers is shorter, so most updates need not be decoded. */
 const shortestStructBytes = 2;
+/** More than a block's or a deleted range's numbers take. */
+const headerBytes = 24;
 
 /**
  * Cuts an update at struct boundaries into updates within the limits (default: the gate's), each of which rests only on
- * those before it. Deletions come last, once everything that they name is there; those of a longer struct come with it
- * as well, because the gate takes several values under one key only as deleted ones.
+ * those before it. A struct longer than that is split, unless it is one value. Deletions come last, once everything that
+ * they name is there; that of a whole longer struct comes with it as well, because the gate takes several values under one key only as deleted ones.
  */
 export function sliceUpdate(
   update: Uint8Array,
@@ -59,155 +45,32 @@ export function sliceUpdate(
   const slices: Uint8Array[] = [];
   let pieces: Piece[] = [];
   let held = 0;
-  for (const struct of ordered) {
-    const piece = pieceOf(struct, decoded.ds.clients.get(struct.id.client) ?? []);
-    if (pieces.length === structs || (pieces.length > 0 && held + piece.bytes.length > bytes)) {
-      slices.push(
-        encodeSlice(
-          pieces,
-          pieces.flatMap(({ deleted }) => deleted),
-        ),
-      );
-      pieces = [];
-      held = 0;
+  function close(): void {
+    if (pieces.length > 0) {
+      const deleted = pieces.flatMap((piece) => piece.deleted);
+      slices.push(encodeStructs(pieces, deleted));
     }
-    pieces.push(piece);
-    held += piece.bytes.length;
+    pieces = [];
+    held = 0;
   }
-  if (pieces.length > 0)
-    slices.push(
-      encodeSlice(
-        pieces,
-        pieces.flatMap(({ deleted }) => deleted),
-      ),
-    );
+  for (const struct of ordered.flatMap((each) => splitStruct(each, bytes - headerBytes))) {
+    const piece = pieceOf(struct, decoded.ds.clients.get(struct.id.client) ?? []);
+    if (!isWhole(piece, struct.length)) piece.deleted = [];
+    const isNext = pieces.at(-1)?.client === piece.client;
+    const taken = piece.bytes.length + (isNext ? 0 : headerBytes) + piece.deleted.length * headerBytes;
+    if (pieces.length === structs || held + taken > bytes) close();
+    pieces.push(piece);
+    held += taken;
+  }
+  close();
   for (let from = 0; from < ranges.length; from += deleteRanges) {
-    slices.push(encodeSlice([], ranges.slice(from, from + deleteRanges)));
+    slices.push(encodeStructs([], ranges.slice(from, from + deleteRanges)));
   }
   return slices;
 }
 
-/** The structs in an order in which each follows those that it refers to; undefined where there is none. */
-function inOrder(structs: readonly Struct[]): Struct[] | undefined {
-  const queues = new Map<number, { items: Struct[]; next: number }>();
-  for (const struct of structs) {
-    const queue = queues.get(struct.id.client) ?? { items: [], next: 0 };
-    queues.set(struct.id.client, queue);
-    queue.items.push(struct);
-  }
-
-  function headOf(client: number): Struct | undefined {
-    const queue = queues.get(client);
-    return queue?.items[queue.next];
-  }
-
-  /** The client whose next struct must come before this one. */
-  function waitsFor(struct: Struct): number | undefined {
-    if (!(struct instanceof Y.Item)) return undefined;
-    const parent = struct.parent instanceof Y.ID ? struct.parent : null;
-    for (const id of [struct.origin, struct.rightOrigin, parent]) {
-      const head = id && headOf(id.client);
-      if (id && head && head !== struct && id.clock >= head.id.clock && isHere(id)) return id.client;
-    }
-    return undefined;
-  }
-
-  function isHere({ client, clock }: Y.ID): boolean {
-    const last = queues.get(client)?.items.at(-1);
-    return last !== undefined && clock < last.id.clock + last.length;
-  }
-
-  const ordered: Struct[] = [];
-  for (const client of queues.keys()) {
-    const waiting = [client];
-    for (let current = waiting.at(-1); current !== undefined; current = waiting.at(-1)) {
-      const head = headOf(current);
-      if (!head) {
-        waiting.pop();
-        continue;
-      }
-      const before = waitsFor(head);
-      if (before === undefined) {
-        ordered.push(head);
-        (queues.get(current) as { next: number }).next++;
-        // Whoever waits below looks again; the first client goes on to its end.
-        if (waiting.length > 1) waiting.pop();
-      } else if (waiting.includes(before)) {
-        return undefined;
-      } else {
-        waiting.push(before);
-      }
-    }
-  }
-  return ordered;
-}
-
-function pieceOf(struct: Struct, deleted: readonly { clock: number; len: number }[]): Piece {
-  const encoder = new Y.UpdateEncoderV1();
-  struct.write(encoder, 0);
-  const { client, clock } = struct.id;
-  return {
-    client,
-    clock,
-    bytes: encoding.toUint8Array(encoder.restEncoder),
-    deleted: struct.length > 1 ? within(client, clock, clock + struct.length, deleted) : [],
-  };
-}
-
-/** The parts of ascending ranges that lie in `[from, to)`. */
-function within(
-  client: number,
-  from: number,
-  to: number,
-  ranges: readonly { clock: number; len: number }[],
-): DeletedRange[] {
-  let low = 0;
-  let high = ranges.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    const range = ranges[middle] as { clock: number; len: number };
-    if (range.clock + range.len <= from) low = middle + 1;
-    else high = middle;
-  }
-  const found: DeletedRange[] = [];
-  for (let range = ranges[low]; range && range.clock < to; range = ranges[++low]) {
-    const start = Math.max(from, range.clock);
-    found.push({ client, clock: start, len: Math.min(to, range.clock + range.len) - start });
-  }
-  return found;
-}
-
-/** The V1 format: blocks by descending client, then deletions by descending client. */
-function encodeSlice(pieces: readonly Piece[], ranges: readonly DeletedRange[]): Uint8Array {
-  const parts: Uint8Array[] = [];
-  const blocks = byDescendingClient(pieces);
-  parts.push(encodeNumbers([blocks.length]));
-  for (const [client, items] of blocks) {
-    parts.push(
-      encodeNumbers([items.length, client, items[0]?.clock ?? 0]),
-      ...items.map(({ bytes }) => bytes),
-    );
-  }
-  const deleted = byDescendingClient(ranges);
-  parts.push(encodeNumbers([deleted.length]));
-  for (const [client, items] of deleted) {
-    parts.push(encodeNumbers([client, items.length, ...items.flatMap(({ clock, len }) => [clock, len])]));
-  }
-  return concatBytes(parts);
-}
-
-function byDescendingClient<T extends { client: number }>(items: readonly T[]): [number, T[]][] {
-  const groups = new Map<number, T[]>();
-  for (const item of items) {
-    const group = groups.get(item.client);
-    if (group) group.push(item);
-    else groups.set(item.client, [item]);
-  }
-  return [...groups].sort(([a], [b]) => b - a);
-}
-
-function encodeNumbers(numbers: readonly number[]): Uint8Array {
-  const encoder = encoding.createEncoder();
-  for (const number of numbers) encoding.writeVarUint(encoder, number);
-  return encoding.toUint8Array(encoder);
+/** Whether the deletions of a piece are one range over all of it. */
+function isWhole({ clock, deleted }: Piece, length: number): boolean {
+  const [range] = deleted;
+  return range !== undefined && range.clock === clock && range.len === length;
 }

@@ -14,8 +14,11 @@ export interface HttpStoreOptions {
   baseUrl: string;
   /** Default the platform's own. */
   fetch?: typeof globalThis.fetch;
-  /** Asked before each request, for instance for a fresh token; default none. */
-  headers?: () => Promise<HeadersInit> | HeadersInit;
+  /**
+   * Asked before each request, for instance for a token; default none. An answer of 401 is asked for once more, with
+   * `refused`.
+   */
+  headers?: (request: { refused: boolean }) => Promise<HeadersInit> | HeadersInit;
 }
 
 /**
@@ -35,10 +38,19 @@ export interface HttpStoreOptions {
 export function createHttpStore({
   baseUrl,
   fetch = (input, init) => globalThis.fetch(input, init),
-  headers = () => ({}),
+  headers,
 }: HttpStoreOptions): ReferenceStore {
   const root = baseUrl.replace(/\/+$/, "");
   const lifetime = new AbortController();
+
+  /** What cannot be asked for now may be had another time, whatever the caller's reason. */
+  async function ask(refused: boolean): Promise<HeadersInit | undefined> {
+    try {
+      return await headers?.({ refused });
+    } catch (cause) {
+      throw unavailable("a question for headers", { cause });
+    }
+  }
 
   /** Runs one exchange, body included, and codes whatever it fails with. */
   async function exchange<T>(
@@ -55,15 +67,20 @@ export function createHttpStore({
     signal?.throwIfAborted();
     const either = signal ? AbortSignal.any([signal, lifetime.signal]) : lifetime.signal;
     try {
-      const sent = new Headers(await headers());
-      for (const [name, value] of Object.entries(extra)) sent.set(name, value);
-      const response = await fetch(`${root}/${id}`, {
-        method,
-        headers: sent,
-        signal: either,
-        ...(body && { body: body as Uint8Array<ArrayBuffer> }),
-      });
-      return await read(response);
+      const send = async (refused: boolean): Promise<Response> => {
+        const sent = new Headers(await ask(refused));
+        for (const [name, value] of Object.entries(extra)) sent.set(name, value);
+        return fetch(`${root}/${id}`, {
+          method,
+          headers: sent,
+          signal: either,
+          ...(body && { body: body as Uint8Array<ArrayBuffer> }),
+        });
+      };
+      const response = await send(false);
+      if (response.status !== 401 || !headers) return await read(response);
+      await discard(response);
+      return await read(await send(true));
     } catch (failure) {
       either.throwIfAborted();
       if (failure instanceof FlockError) throw failure;

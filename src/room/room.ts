@@ -11,10 +11,12 @@ import {
 } from "../base/index.ts";
 import {
   bindState,
+  createTokenSource,
   type DocumentsStatus,
   openDocuments,
   type StateOf,
   type StateSchema,
+  type TokenSource,
   type Write,
 } from "../crdt/index.ts";
 import { type ListedMessage, openDeliveryBoard, openMessageList } from "../messaging/index.ts";
@@ -22,6 +24,7 @@ import {
   maxCapabilities,
   maxCapabilityLength,
   parseRoomId,
+  principalOf,
   referencesPath,
   socketPath,
 } from "../protocol/index.ts";
@@ -29,6 +32,7 @@ import {
   type CommunicationPolicy,
   createHttpStore,
   createPolicyManager,
+  type HttpStoreOptions,
   type LayeredStore,
   openLayeredStore,
 } from "../refstore/index.ts";
@@ -42,6 +46,13 @@ export type RoomStatus = DocumentsStatus;
 export interface RoomOptions<S extends StateSchema = Record<never, never>> {
   /** The relay's address, `https://…` or `wss://…`. Without one the room lives on this device and its tabs. */
   relay?: string;
+  /** Whom the tokens speak for, their `sub`: this device keeps the data of each apart. Default `anon`, without a token. */
+  principal?: string;
+  /**
+   * Gives a token for the relay; asked before each connection and before the last one ends. One that throws is asked
+   * again later. Needs `principal`, because opening never waits for the network.
+   */
+  token?: () => string | Promise<string>;
   /** What the room's shared state is made of; default nothing. */
   state?: S;
   /** How content of a type travels, over the named policies. */
@@ -94,8 +105,8 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
 
 /** Stands in databases' names where a relay's address would; no address looks like it. */
 const localHost = "@local";
-/** The principal of every socket until the relay takes tokens. */
-const principal = "anon";
+/** Whom a relay in development mode takes everybody for. */
+const anonymous = "anon";
 
 /**
  * Opens a room; resolves once what this device has is loaded. It never waits for the network.
@@ -127,6 +138,14 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       "This platform has no WebSocket: hand one in as platform.WebSocket, for instance that of the package ws.",
     );
   }
+  if (options.token && !options.principal) {
+    throw new FlockError(
+      "room/invalid-options",
+      "A room with a token needs `principal`: the `sub` that its tokens carry.",
+    );
+  }
+  const principal = await principalOf(options.principal ?? anonymous);
+  const tokens = options.token && createTokenSource(options.token);
   const prefix = `flockstate/${relay ? encodeURIComponent(relay.host) : localHost}/${id}/${principal}/`;
   const scope = createScope();
   const problems = createEmitter<FlockError>();
@@ -138,7 +157,8 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     persistence: platform.persistence,
     clock,
     random: platform.random,
-    relay: relay && openSocket ? { url: `${relay.webSocket}${socketPath(id)}`, openSocket } : undefined,
+    relay:
+      relay && openSocket ? { url: `${relay.webSocket}${socketPath(id)}`, openSocket, tokens } : undefined,
     openTabChannel: platform.openTabChannel,
   });
   scope.add(() => documents.close());
@@ -156,7 +176,14 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
   }
 
   async function furnish(): Promise<Room<S>> {
-    const refs = await openReferences(platform, prefix, relay && `${relay.http}${referencesPath(id)}`);
+    const refs = await openReferences(
+      platform,
+      prefix,
+      relay && {
+        baseUrl: `${relay.http}${referencesPath(id)}`,
+        ...(tokens && { headers: bearerOf(tokens) }),
+      },
+    );
     scope.add(() => refs.close());
     scope.add(refs.onProblem(({ error }) => problems.emit(error)));
     scope.add(documents.online.subscribe((online) => (online ? refs.connected() : refs.disconnected())));
@@ -278,16 +305,22 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
 async function openReferences(
   platform: ResolvedPlatform,
   prefix: string,
-  baseUrl: string | undefined,
+  remote: HttpStoreOptions | undefined,
 ): Promise<LayeredStore> {
   const local = await platform.openReferences(`${prefix}references`);
   return openLayeredStore({
     local,
     clock: platform.clock,
     random: platform.random,
-    ...(baseUrl && {
-      remote: createHttpStore({ baseUrl, ...(platform.fetch && { fetch: platform.fetch }) }),
+    ...(remote && {
+      remote: createHttpStore({ ...remote, ...(platform.fetch && { fetch: platform.fetch }) }),
     }),
+  });
+}
+
+function bearerOf(tokens: TokenSource): NonNullable<HttpStoreOptions["headers"]> {
+  return async ({ refused }) => ({
+    authorization: `Bearer ${await (refused ? tokens.fetch() : tokens.newest())}`,
   });
 }
 

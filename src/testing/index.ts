@@ -15,11 +15,10 @@ export type {
   RelayCode,
   RelayCore,
   RelayCorePorts,
-  RelayGrant,
   RelaySocket,
   SimulatedRelay,
 } from "./simulation/relay.ts";
-export type { SimulatedReplica } from "./simulation/replica.ts";
+export type { SimulatedIdentity, SimulatedReplica } from "./simulation/replica.ts";
 export {
   createSimulation,
   type SimulatedLatency,
@@ -28,3 +27,4 @@ export {
   type SimulationStep,
 } from "./simulation/simulation.ts";
 export type { TabChannelFaults } from "./simulation/tab-channels.ts";
+export type { RelayGrant } from "./simulation/tokens.ts";

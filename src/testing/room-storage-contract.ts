@@ -34,7 +34,8 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(storage.clock(1, 1), undefined);
     same([...storage.clocks(1)], []);
     same(storage.placeAt(1, 1, 9), undefined);
-    same(storage.auditAfter(0, 9), []);
+    same([storage.auditAfter(0, 9), storage.lastAudit()], [[], 0]);
+    same(storage.longDocuments(0, 9), []);
     same([storage.revocation("token", "t"), storage.revocations()], [undefined, []]);
   });
 
@@ -91,6 +92,8 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
       same(storage.revocation("principal", "t")?.before, 9);
       same(storage.revocation("principal", "u"), undefined);
       same(storage.revocations().length, 2);
+      storage.commit({ clearRevocations: true, revocations: [{ kind: "token", value: "v", before: 3 }] });
+      same(storage.revocations(), [{ kind: "token", value: "v", before: 3 }]);
       storage.commit({ settings: { epoch: undefined } });
       same(storage.setting("epoch"), undefined);
     },
@@ -172,6 +175,12 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same([storage.size(1), storage.size()], [size(1, 2), size(2, 4)]);
   });
 
+  add("ROWS-15", "documents of many rows are found, in order", (storage) => {
+    storage.commit({ rows: [row(1, 2), row(2, 1), row(3, 1), row(4, 2), row(5, 3)] });
+    same(storage.longDocuments(2, 9), [1, 2]);
+    same([storage.longDocuments(2, 1), storage.longDocuments(3, 9)], [[1], []]);
+  });
+
   add("ROWS-12", "documents are listed in order, from a number on", (storage) => {
     const documents = [3, 1, 2].map((id) => ({ id, name: `shared/${id}` }));
     storage.commit({ documents });
@@ -200,6 +209,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
           [],
         ],
       );
+      same(storage.lastAudit(), 3);
       storage.commit({ trimAudit: 1 });
       same(named(0), [
         [2, "b"],

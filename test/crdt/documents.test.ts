@@ -24,7 +24,7 @@ async function open(persistence: Persistence = createInMemoryPersistence()) {
     persistence,
     clock,
     random,
-    relay: { url: "ws://relay.example", openSocket: relay.openSocket },
+    relay: { url: "ws://relay.example", openSocket: relay.openSocket, tokens: undefined },
     openTabChannel: undefined,
   });
   onTestFinished(() => documents.close());

@@ -10,10 +10,13 @@ import {
   encodeDocumentMessage,
   encodeFrame,
   type FramePart,
+  tokenScopes,
 } from "../../src/protocol/index.ts";
 
 /** What a client sent, read: control messages as they are, document messages with the name of their document. */
 export type Sent = ControlMessage | { type: "document"; name: string | undefined; message: DocumentMessage };
+
+type Granted = Omit<Extract<ControlMessage, { type: "granted" }>, "type">;
 
 /** The relay's end of one scripted socket. */
 export interface FakeSocket {
@@ -30,8 +33,8 @@ export interface FakeSocket {
   send(...parts: (ControlMessage | { channel: number; message: DocumentMessage })[]): void;
   sendBytes(frame: Uint8Array): void;
   close(code: number, reason?: string): void;
-  /** Opens, welcomes and joins. */
-  join(options?: { resumed?: boolean; epoch?: string }): void;
+  /** Opens, welcomes, grants (by default everything to `anon`) and joins. */
+  join(options?: { resumed?: boolean; epoch?: string } & Partial<Granted>): void;
   /** The number of the last mark. */
   readonly mark: number;
 }
@@ -94,10 +97,17 @@ function createFakeSocket(url: string, protocols: readonly string[], events: Soc
       socket.closed = true;
       tell(code, reason);
     },
-    join({ resumed = true, epoch = "epoch" } = {}) {
+    join({
+      resumed = true,
+      epoch = "epoch",
+      principal = "anon",
+      scopes = tokenScopes,
+      expiresAt = undefined,
+    } = {}) {
       events.onOpen();
       socket.send(
         { type: "welcome", version: 1, epoch, sequence: 0, resumed, presence: 1 },
+        { type: "granted", principal, scopes, expiresAt },
         { type: "cursor", sequence: 0 },
         { type: "joined" },
       );

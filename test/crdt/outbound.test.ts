@@ -3,7 +3,7 @@ import * as Y from "yjs";
 import { createStore, type FlockError } from "../../src/base/index.ts";
 import { createOutbound } from "../../src/crdt/outbound.ts";
 import type { LinkState } from "../../src/crdt/transports/port.ts";
-import type { UploadOutcome } from "../../src/crdt/transports/relay-link.ts";
+import type { UploadOutcome } from "../../src/crdt/transports/uploads.ts";
 import { decodeDocumentMessage, encodeClocks, isResync } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 

@@ -1,66 +1,17 @@
 import { describe, expect, it } from "vitest";
-import type { FlockError } from "../../src/base/index.ts";
-import { type Cursor, createRelayLink, type UploadOutcome } from "../../src/crdt/transports/relay-link.ts";
 import {
+  creditEveryBytes,
   type DocumentMessage,
   encodeDocumentMessage,
   encodeFrame,
   maxFrameBytes,
   maxUpdateBytes,
+  tokenScopes,
 } from "../../src/protocol/index.ts";
-import { createManualClock } from "../refstore/manual-clock.ts";
-import { createFakeRelay, settle } from "./fake-relay.ts";
+import { settle } from "./fake-relay.ts";
+import { follow, online, setUp, update } from "./link-harness.ts";
 
 const step1: DocumentMessage = { type: "step1", stateVector: new Uint8Array([0]) };
-const update = (length = 3) => encodeDocumentMessage({ type: "update", update: new Uint8Array(length) });
-
-function setUp({ roll = 255 } = {}) {
-  const relay = createFakeRelay();
-  const clock = createManualClock();
-  const heard: string[] = [];
-  const problems: FlockError[] = [];
-  const hooks: { message?: (name: string) => void } = {};
-  const state = { cursor: { epoch: "", sequence: 0 } as Cursor };
-  const link = createRelayLink({
-    url: "ws://relay.example/v1/rooms/team/socket",
-    openSocket: relay.openSocket,
-    clock,
-    random: (length) => new Uint8Array(length).fill(roll),
-    events: {
-      cursor: () => state.cursor,
-      welcomed: (epoch, resumed) => heard.push(`welcomed ${epoch} ${resumed}`),
-      message(name, payload) {
-        heard.push(`message ${name} ${payload.length}`);
-        hooks.message?.(name);
-      },
-      advanced: ({ epoch, sequence }) => heard.push(`advanced ${epoch} ${sequence}`),
-      joined: () => heard.push("joined"),
-      presences: (entries) => heard.push(`presences ${entries.length}`),
-      dropped: () => heard.push("dropped"),
-      problem: (error) => problems.push(error),
-    },
-  });
-  return { relay, clock, heard, problems, hooks, state, link };
-}
-
-function online(options?: Parameters<typeof setUp>[0]) {
-  const made = setUp(options);
-  made.link.connect();
-  made.relay.last.join();
-  made.heard.length = 0;
-  return made;
-}
-
-/** Collects outcomes as they come. */
-function follow(...uploads: Promise<UploadOutcome>[]): string[] {
-  const outcomes: string[] = [];
-  uploads.forEach((upload, index) => {
-    void upload.then((outcome) =>
-      outcomes.push(`${index} ${outcome.kind}${outcome.kind === "refused" ? ` ${outcome.code}` : ""}`),
-    );
-  });
-  return outcomes;
-}
 
 describe("joining", () => {
   it("LINK-1: the first frame is the join, with the subprotocol, the version and the room's cursor", () => {
@@ -234,6 +185,10 @@ describe("uploads", () => {
     });
     const sizes = [maxUpdateBytes - 8, 10, 700_000, 300_000, 100_000, maxUpdateBytes - 8, 1];
     const outcomes = follow(...sizes.map((size, index) => link.upload(`shared/d${index % 3}`, update(size))));
+    for (let mark = 1; mark <= sizes.length; mark++) {
+      await settle();
+      relay.last.send({ type: "acknowledge", number: mark });
+    }
     await settle();
     const { frameBytes, frames } = relay.last;
     expect(Math.max(...frameBytes)).toBeLessThanOrEqual(maxFrameBytes);
@@ -241,9 +196,6 @@ describe("uploads", () => {
     expect(documents.map((each) => each.type === "document" && each.name)).toEqual(
       sizes.map((_, index) => `shared/d${index % 3}`),
     );
-    for (let mark = 1; mark <= relay.last.mark; mark++)
-      relay.last.send({ type: "acknowledge", number: mark });
-    await settle();
     expect(outcomes).toHaveLength(sizes.length);
     expect(outcomes.every((outcome) => outcome.endsWith("acknowledged"))).toBe(true);
   });
@@ -262,6 +214,174 @@ describe("uploads", () => {
     void link.upload("shared", update());
     await settle();
     expect(relay.last.frames.at(-1)?.map(({ type }) => type)).toEqual(["document", "mark"]);
+  });
+});
+
+describe("credits", () => {
+  const credits = ({ sent }: ReturnType<typeof online>["relay"]["last"]) =>
+    sent.flatMap((each) => (each.type === "credit" ? [each.bytes] : []));
+
+  /** A frame of exactly so many bytes, from the relay. */
+  function send({ relay }: ReturnType<typeof online>, bytes: number): void {
+    relay.last.sendBytes(encodeFrame([{ channel: 7, payload: update(bytes - 11) }]));
+  }
+
+  it("LINK-13: the relay is told how many bytes of frames were taken, at least each 128 KiB", async () => {
+    const made = online();
+    made.relay.last.send({ type: "name", channel: 7, name: "shared" });
+    for (let count = 0; count < 8; count++) {
+      send(made, 60_000);
+      await settle();
+    }
+    const told = credits(made.relay.last);
+    expect(told.map((bytes) => Math.floor(bytes / 60_000))).toEqual([3, 6]);
+    expect(told[0]).toBeGreaterThanOrEqual(creditEveryBytes);
+    // What the join and the name took counts as well.
+    expect((told[0] ?? 0) % 60_000).toBeGreaterThan(0);
+  });
+
+  it("LINK-13: also while the join goes on, and anew for each connection", async () => {
+    const made = setUp();
+    made.link.connect();
+    for (const round of [1, 2]) {
+      made.relay.last.open();
+      made.relay.last.send(
+        { type: "welcome", version: 1, epoch: "e", sequence: 9, resumed: true, presence: 1 },
+        { type: "name", channel: 7, name: "shared" },
+      );
+      send(made, creditEveryBytes);
+      await settle();
+      expect(credits(made.relay.last)).toHaveLength(1);
+      expect(credits(made.relay.last)[0]).toBeLessThan(creditEveryBytes + 200);
+      made.relay.last.close(1006);
+      if (round === 1) made.clock.runNext();
+    }
+  });
+
+  it("LINK-13: a frame that goes anyway takes a credit along once it is worth it", async () => {
+    const made = online();
+    made.relay.last.send({ type: "name", channel: 7, name: "shared" });
+    for (const [bytes, parts] of [
+      [1_000, ["document", "mark"]],
+      [40_000, ["document", "credit", "mark"]],
+      [1_000, ["document", "mark"]],
+    ] as const) {
+      send(made, bytes);
+      void made.link.upload("shared", update());
+      await settle();
+      expect(made.relay.last.frames.at(-1)?.map(({ type }) => type)).toEqual(parts);
+    }
+  });
+
+  it("LINK-13: a frame counts once it is handled: one that ends the connection does not", async () => {
+    const made = online();
+    made.relay.last.sendBytes(encodeFrame([{ channel: 9, payload: update(creditEveryBytes) }]));
+    await settle();
+    expect(credits(made.relay.sockets[0] as typeof made.relay.last)).toEqual([]);
+  });
+});
+
+describe("what may be sent", () => {
+  it("LINK-14: of long uploads at most about 1 MiB is on its way unanswered; the rest waits in order", async () => {
+    const { relay, link } = online();
+    const outcomes = follow(...Array.from({ length: 30 }, () => link.upload("shared", update(200_000))));
+    const documents = () => relay.last.sent.filter(({ type }) => type === "document").length;
+    await settle();
+    expect(documents()).toBe(5);
+    for (let mark = 1; documents() < 30; mark++) {
+      relay.last.send({ type: "acknowledge", number: mark });
+      await settle();
+      expect(documents() - outcomes.length).toBeLessThanOrEqual(5);
+    }
+    relay.last.send({ type: "acknowledge", number: relay.last.mark });
+    await settle();
+    expect(outcomes).toEqual(Array.from({ length: 30 }, (_, index) => `${index} acknowledged`));
+  });
+
+  it("LINK-14: what waited when the connection went is lost with the rest, and goes out no more", async () => {
+    const { relay, link, clock } = online();
+    const outcomes = follow(...Array.from({ length: 8 }, () => link.upload("shared", update(400_000))));
+    await settle();
+    relay.last.close(1006);
+    await settle();
+    expect(outcomes).toEqual(Array.from({ length: 8 }, (_, index) => `${index} lost`));
+    clock.runNext();
+    relay.last.join();
+    await settle();
+    expect(relay.last.sent.filter(({ type }) => type === "document")).toEqual([]);
+  });
+
+  it("LINK-15: what the grant does not allow is not sent, and refused here", async () => {
+    const { relay, link } = setUp();
+    link.announce("{}");
+    link.connect();
+    relay.last.join({ scopes: ["read"] });
+    const outcomes = follow(link.upload("shared", update()), link.upload("register/anon.a.b", update()));
+    await settle();
+    expect(outcomes).toEqual(["0 refused edge/forbidden", "1 refused edge/forbidden"]);
+    expect(relay.last.sent.map(({ type }) => type)).toEqual(["join"]);
+  });
+
+  it("LINK-15: a grant that allows more has everything offered again", async () => {
+    const { relay, link, heard } = setUp();
+    link.announce("{}");
+    link.connect();
+    relay.last.join({ scopes: ["read"] });
+    relay.last.send({ type: "granted", principal: "anon", scopes: ["read"], expiresAt: undefined });
+    expect(heard).not.toContain("released");
+    relay.last.send({ type: "granted", principal: "anon", scopes: tokenScopes, expiresAt: undefined });
+    expect(heard.at(-1)).toBe("released");
+    const outcomes = follow(link.upload("shared", update()));
+    await settle();
+    expect(relay.last.sent.map(({ type }) => type)).toEqual(["join", "presence", "name", "document", "mark"]);
+    relay.last.send({ type: "acknowledge", number: 1 });
+    await settle();
+    expect(outcomes).toEqual(["0 acknowledged"]);
+  });
+
+  it("LINK-15: a presence that is refused is told", () => {
+    const { relay, problems } = online();
+    relay.last.send({ type: "refuse", channel: 0, code: "edge/forbidden", message: "no presence" });
+    expect(problems).toMatchObject([{ code: "crdt/refused", details: { code: "edge/forbidden" } }]);
+  });
+
+  it("LINK-16: while the room is halted registers go and the rest waits; at the release all is offered again", async () => {
+    const { relay, link, heard } = online();
+    const sent = () => relay.last.sent.flatMap((each) => (each.type === "name" ? [each.name] : []));
+    const before = follow(link.upload("shared", update()));
+    await settle();
+    relay.last.send(
+      { type: "refuse", channel: 2 ** 30, code: "edge/halted", message: "halted" },
+      { type: "acknowledge", number: 1 },
+      { type: "halted", halted: true },
+    );
+    expect(link.halted.get()).toBe(true);
+    const names = ["shared", "lane/anon.a.b/0-1", "register/anon.a.b"];
+    const outcomes = follow(...names.map((name) => link.upload(name, update())));
+    await settle();
+    expect([before, outcomes, sent()]).toEqual([
+      ["0 lost"],
+      ["0 lost", "1 lost"],
+      ["shared", "register/anon.a.b"],
+    ]);
+    relay.last.send({ type: "halted", halted: false });
+    expect([heard, link.halted.get()]).toEqual([["released"], false]);
+  });
+
+  it("LINK-16: a connection that is gone is not known to be halted", () => {
+    const { relay, link, clock, heard } = online();
+    relay.last.send({ type: "halted", halted: true });
+    relay.last.close(1006);
+    expect(link.halted.get()).toBe(false);
+    clock.runNext();
+    relay.last.open();
+    relay.last.send(
+      { type: "welcome", version: 1, epoch: "e", sequence: 0, resumed: true, presence: 1 },
+      { type: "granted", principal: "anon", scopes: tokenScopes, expiresAt: undefined },
+      { type: "halted", halted: true },
+      { type: "joined" },
+    );
+    expect([link.halted.get(), heard.includes("released")]).toEqual([true, false]);
   });
 });
 
@@ -343,7 +463,7 @@ describe("trouble", () => {
       relay.last.close(code, "why");
       expect(problems.map((problem) => [problem.code, problem.details])).toEqual([
         ["crdt/refused", { code: "protocol/not-joined" }],
-        ["crdt/refused", { closeCode: code, reason: "why" }],
+        ["crdt/refused", { closeCode: code, code: "why" }],
       ]);
       expect([heard, link.status.get(), clock.delays()]).toEqual([["dropped"], "offline", []]);
       link.connect();
@@ -380,6 +500,15 @@ describe("trouble", () => {
     link.connect();
     clock.advance(60_000);
     expect([relay.sockets[0]?.closed, relay.sockets.length]).toEqual([true, 2]);
+  });
+
+  it("LINK-12: what a turn gathered for a connection that is gone does not go out on the next one", async () => {
+    const { relay, link } = online();
+    const outcomes = follow(link.upload("shared", update()));
+    link.disconnect();
+    link.connect();
+    await settle();
+    expect([relay.sockets.map(({ frames }) => frames.length), outcomes]).toEqual([[1, 0], ["0 lost"]]);
   });
 
   it("LINK-12: disconnecting leaves no timer, and late events of the old socket are not heard", () => {

@@ -1,7 +1,13 @@
 import { createStore } from "../../src/base/index.ts";
 import type { LinkState } from "../../src/crdt/transports/port.ts";
-import type { RelayLink, UploadOutcome } from "../../src/crdt/transports/relay-link.ts";
-import { type DocumentMessage, decodeDocumentMessage } from "../../src/protocol/index.ts";
+import type { RelayLink } from "../../src/crdt/transports/relay-link.ts";
+import type { UploadOutcome } from "../../src/crdt/transports/uploads.ts";
+import {
+  type DocumentMessage,
+  decodeDocumentMessage,
+  type TokenScope,
+  tokenScopes,
+} from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 
 /** One upload that waits for the test's answer. */
@@ -16,6 +22,8 @@ export interface ScriptedUpload {
 export interface ScriptedLink extends RelayLink {
   readonly uploads: ScriptedUpload[];
   readonly sent: { name: string; message: DocumentMessage }[];
+  /** Every one at first. */
+  scopes: readonly TokenScope[];
   online(is: boolean): void;
 }
 
@@ -30,8 +38,11 @@ export function createScriptedLink({ answer }: { answer?: UploadOutcome } = {}):
   const status = createStore<LinkState>("offline");
   const uploads: ScriptedUpload[] = [];
   const sent: ScriptedLink["sent"] = [];
-  return {
+  const link: ScriptedLink = {
     status,
+    halted: createStore(false),
+    scopes: tokenScopes,
+    allows: (scope) => link.scopes.includes(scope),
     uploads,
     sent,
     online: (is) => status.set(is ? "online" : "offline"),
@@ -58,4 +69,5 @@ export function createScriptedLink({ answer }: { answer?: UploadOutcome } = {}):
       });
     },
   };
+  return link;
 }

@@ -3,7 +3,13 @@ import * as Y from "yjs";
 import type { FlockError } from "../../src/base/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import { openSharedDocument } from "../../src/crdt/shared-document.ts";
-import { type DocumentMessage, emptyStateVector, encodeDocumentMessage } from "../../src/protocol/index.ts";
+import {
+  type DocumentMessage,
+  emptyStateVector,
+  encodeDocumentMessage,
+  type TokenScope,
+  tokenScopes,
+} from "../../src/protocol/index.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
 import { settle } from "./fake-relay.ts";
 import { acknowledged, createScriptedLink, refused } from "./scripted-link.ts";
@@ -15,11 +21,14 @@ let nextClient = 1;
 async function open({
   persistence = createInMemoryPersistence(),
   withLink = true,
+  scopes = tokenScopes,
 }: {
   persistence?: Persistence;
   withLink?: boolean;
+  scopes?: readonly TokenScope[];
 } = {}) {
   const link = createScriptedLink();
+  link.scopes = scopes;
   const clock = createManualClock();
   const problems: FlockError[] = [];
   const records = await persistence.open("records");
@@ -209,7 +218,7 @@ describe("shared documents and the relay", () => {
     const { document } = await open();
     const whole = someoneWrites("base");
     const next = Y.diffUpdate(someoneWrites(" more", whole), Y.encodeStateVectorFromUpdate(whole));
-    expect(document.receiveFromRelay(fromRelay(next))).toEqual({ result: "gap" });
+    expect(document.receiveFromRelay(fromRelay(next))).toMatchObject({ result: "gap" });
     expect(document.receiveFromRelay(fromRelay(new Uint8Array([9, 9, 9])))).toMatchObject({
       result: "refused",
     });
@@ -220,6 +229,198 @@ describe("shared documents and the relay", () => {
     expect(() => document.receiveFromRelay(new Uint8Array([77]))).toThrow(
       expect.objectContaining({ code: "protocol/malformed-frame" }),
     );
+  });
+});
+
+/** The Yjs clients of which an update has structs. */
+const clientsOf = (update: Uint8Array | undefined) => [
+  ...Y.parseUpdateMeta(update ?? Uint8Array.of(0, 0)).to.keys(),
+];
+const emptyClocks = say({ type: "step1", stateVector: emptyStateVector });
+const plain = tokenScopes.filter((scope) => scope !== "admin");
+
+describe("whose structs go to the relay", () => {
+  it("SHARED-11: an exchange holds this principal's own structs alone, of earlier sessions and other tabs too", async () => {
+    const persistence = createInMemoryPersistence();
+    const first = await open({ persistence, scopes: plain });
+    const text = first.document.document.getText("t");
+    text.insert(0, "first ");
+    const mine = [first.document.document.clientID];
+    first.document.receiveFromRelay(fromRelay(someoneWrites("theirs")));
+    await first.document.close();
+    const tab = await open({ persistence, scopes: plain });
+    const second = await open({ persistence, scopes: plain });
+    tab.document.document.getMap("m").set("tab", true);
+    second.document.receiveFromTab(Y.encodeStateAsUpdate(tab.document.document));
+    mine.push(tab.document.document.clientID);
+    second.document.joined("epoch");
+    second.document.receiveFromRelay(emptyClocks);
+    await settle();
+    expect(second.link.uploads.map(({ message }) => message.type)).toEqual(["update"]);
+    expect(clientsOf(second.link.uploads[0]?.update).sort()).toEqual(mine.sort());
+    expect(relayText(second.link.uploads)).toContain("first");
+  });
+
+  it("SHARED-11: with the scope admin everything goes, as a step 2, so that nobody is taken for its author", async () => {
+    const { document, link } = await open();
+    const theirs = someoneWrites("theirs");
+    document.receiveFromRelay(fromRelay(theirs));
+    document.joined("epoch");
+    document.dropped();
+    document.joined("another epoch");
+    document.receiveFromRelay(emptyClocks);
+    expect(link.uploads.map(({ message }) => message.type)).toEqual(["step2"]);
+    expect(clientsOf(link.uploads[0]?.update)).toEqual(clientsOf(theirs));
+    await link.uploads[0]?.answer(acknowledged);
+    document.document.getText("t").insert(0, "mine");
+    expect(link.uploads.at(-1)?.message.type).toBe("update");
+  });
+
+  it("SHARED-11: what another tab passes on from others is not sent as one's own, what that tab wrote is", async () => {
+    const persistence = createInMemoryPersistence();
+    const [tab, here] = [
+      await open({ persistence, scopes: plain }),
+      await open({ persistence, scopes: plain }),
+    ];
+    const theirs = someoneWrites("theirs");
+    tab.document.receiveFromRelay(fromRelay(theirs));
+    tab.document.document.getText("t").insert(0, "tab");
+    here.document.joined("epoch");
+    here.document.receiveFromTab(Y.encodeStateAsUpdate(tab.document.document));
+    await settle();
+    expect(here.link.uploads.map(({ update }) => clientsOf(update))).toEqual([
+      [tab.document.document.clientID],
+    ]);
+  });
+
+  it("SHARED-11: what the application merges from elsewhere counts as written here, before tabs or relay are told", async () => {
+    const persistence = createInMemoryPersistence();
+    const { document, link, records } = await open({ persistence, scopes: plain });
+    const told: Uint8Array[] = [];
+    document.changed.on((update) => told.push(update));
+    document.joined("epoch");
+    const merged = someoneWrites("merged");
+    Y.applyUpdate(document.document, merged);
+    expect([told, link.uploads]).toEqual([[], []]);
+    await settle();
+    expect([told.length, clientsOf(link.uploads[0]?.update)]).toEqual([1, clientsOf(merged)]);
+    const noted = (await records.entries("client/shared:")).map(([key]) => Number(key.split(":")[1]));
+    expect(noted).toEqual(expect.arrayContaining(clientsOf(merged)));
+  });
+
+  it("SHARED-11: a session that wrote nothing leaves no client behind", async () => {
+    const { document, records, persistence } = await open();
+    expect(await records.entries("client/")).toHaveLength(1);
+    await document.close();
+    expect(await (await persistence.open("records")).entries("client/")).toEqual([]);
+  });
+
+  it("SHARED-12: what rests on structs that the relay has lost waits, without going round, until rows have come", async () => {
+    const { document, link, clock } = await open({ scopes: plain });
+    const theirs = someoneWrites("theirs");
+    document.receiveFromRelay(fromRelay(theirs));
+    document.document.getText("t").insert(6, " and mine");
+    document.document.getMap("m").set("alone", true);
+    document.joined("epoch");
+    const asked = () => link.sent.length;
+    document.receiveFromRelay(emptyClocks);
+    await settle();
+    // The text rests on theirs; what follows it of this client rests on the text.
+    expect([asked(), link.uploads.map(({ update }) => clientsOf(update))]).toEqual([1, [[]]]);
+    await link.uploads[0]?.answer(acknowledged);
+    clock.advance(60_000);
+    expect([document.pending > 0, asked()]).toEqual([true, 1]);
+    // Rows that bring them: one question for a burst, answered with the rest.
+    document.receiveFromRelay(fromRelay(theirs));
+    document.receiveFromRelay(fromRelay(someoneWrites("another row", theirs)));
+    clock.advance(1_000);
+    expect(asked()).toBe(2);
+    document.receiveFromRelay(clocksOf(theirs));
+    await settle();
+    expect(clientsOf(link.uploads[1]?.update)).toEqual([document.document.clientID]);
+    await link.uploads[1]?.answer(acknowledged);
+    expect(document.pending).toBe(0);
+  });
+
+  it("SHARED-12: an exchange that meets a gap all the same is not begun again by the clocks that come with it", async () => {
+    const { document, link, clock } = await open();
+    document.document.getText("t").insert(0, "mine");
+    document.joined("epoch");
+    document.receiveFromRelay(emptyClocks);
+    // As the relay sends it: its clocks, then the refusal takes effect.
+    const refusal = link.uploads[0]?.answer(refused("gate/gap"));
+    document.receiveFromRelay(emptyClocks);
+    await refusal;
+    clock.advance(60_000);
+    await settle();
+    expect([link.uploads.length, link.sent.length, document.pending]).toEqual([1, 1, 1]);
+    document.dropped();
+    document.joined("epoch");
+    expect(link.sent).toHaveLength(2);
+  });
+
+  it("SHARED-13: without write:shared an edit stays here and is told once; with another grant it goes out", async () => {
+    const { document, link, problems } = await open({ scopes: ["read"] });
+    const theirs = someoneWrites("theirs");
+    document.receiveFromRelay(fromRelay(theirs));
+    document.joined("epoch");
+    const text = document.document.getText("t");
+    text.insert(0, "mine ");
+    const failed = expect(document.write().settled("relayed")).rejects.toMatchObject({
+      details: { code: "edge/forbidden" },
+    });
+    await link.uploads[0]?.answer(refused("edge/forbidden"));
+    await failed;
+    text.insert(0, "still ");
+    expect([link.uploads.length, problems.length, document.pending]).toEqual([1, 1, 2]);
+    link.scopes = plain;
+    document.joined("epoch");
+    document.receiveFromRelay(clocksOf(theirs));
+    await settle();
+    expect(clientsOf(link.uploads[1]?.update)).toEqual([document.document.clientID]);
+    await link.uploads[1]?.answer(acknowledged);
+    expect(document.pending).toBe(0);
+  });
+
+  it("SHARED-13: a reader that has written nothing offers nothing, and nothing is pending, in a new epoch too", async () => {
+    const persistence = createInMemoryPersistence();
+    const first = await open({ persistence, scopes: ["read"] });
+    first.document.receiveFromRelay(fromRelay(someoneWrites("theirs")));
+    const second = await open({ persistence, scopes: ["read"] });
+    for (const epoch of ["epoch", "another epoch"]) {
+      second.document.receiveFromRelay(fromRelay(someoneWrites("more")));
+      second.document.joined(epoch);
+      second.document.receiveFromRelay(emptyClocks);
+      await settle();
+    }
+    expect([second.link.uploads, second.document.pending, second.problems]).toEqual([[], 0, []]);
+  });
+});
+
+describe("a client that refuses what the relay accepted", () => {
+  it("DOCS-7: the refusal is told once; its author is ignored from there, with what rests on it, and others are not", async () => {
+    const { document } = await open();
+    const results = (...updates: Uint8Array[]) =>
+      updates.map((update) => {
+        const received = document.receiveFromRelay(fromRelay(update));
+        return "code" in received ? received.code : received.result;
+      });
+    const mallory = new Y.Doc();
+    mallory.clientID = 66;
+    const steps: Uint8Array[] = [];
+    mallory.on("update", (update: Uint8Array) => steps.push(update));
+    let map = mallory.getMap("m");
+    for (let depth = 0; depth < 6; depth++) map = map.set("deeper", new Y.Map<unknown>()) as typeof map;
+    mallory.getText("t").insert(0, "on top");
+    const [deep, later] = [steps[4] as Uint8Array, steps.slice(5)];
+    const onMallory = someoneWrites("rests on it", Y.encodeStateAsUpdate(mallory));
+    const diff = Y.diffUpdate(onMallory, Y.encodeStateVector(mallory));
+    expect(results(...steps.slice(0, 4))).toEqual(["applied", "applied", "applied", "applied"]);
+    expect(results(deep, ...later, deep, diff)).toEqual(["gate/depth", "known", "known", "known", "known"]);
+    const honest = someoneWrites("honest");
+    const next = Y.diffUpdate(someoneWrites("next", honest), Y.encodeStateVectorFromUpdate(honest));
+    expect(results(next, honest, next)).toEqual(["gap", "applied", "applied"]);
+    expect(textOf(document.document)).toBe("honestnext");
   });
 });
 

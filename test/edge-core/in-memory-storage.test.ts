@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createInMemoryStorage } from "../../src/edge/index.ts";
+import { createInMemoryStorage } from "../../src/edge/storage/in-memory-storage.ts";
 import { roomStorageContract } from "../../src/testing/room-storage-contract.ts";
 
 for (const { id, title, run } of roomStorageContract(async () => createInMemoryStorage())) {

@@ -117,10 +117,12 @@ describe("room sockets", () => {
     const room = createHarness();
     const text = JSON.stringify({ x: "x".repeat(maxPresenceBytes - 8) });
     expect(text).toHaveLength(maxPresenceBytes);
-    const peers = Array.from({ length: 300 }, () => room.join());
+    const peers = Array.from({ length: 100 }, () => room.join());
     for (const peer of peers) peer.send(frameOf({ type: "presence", state: text }));
+    room.clock.advance(60);
     const reader = room.join();
-    expect(entriesOf(reader)).toHaveLength(300);
+    room.drain(...peers, reader);
+    expect(entriesOf(reader)).toHaveLength(100);
     expect(reader.raw.length).toBeGreaterThan(1);
   });
 
@@ -131,6 +133,73 @@ describe("room sockets", () => {
     room.clock.advance(60);
     expect(bad.closed?.code).toBe(4400);
     expect(entriesOf(reader)).toEqual([]);
+  });
+});
+
+describe("crowds", () => {
+  const crowd = (room: ReturnType<typeof createHarness>, size: number) =>
+    Array.from({ length: size }, () => room.join());
+
+  test("PRES-11: N clients that change within a window cost each reader one frame", () => {
+    const room = createHarness();
+    const peers = crowd(room, 60);
+    const before = peers.map(({ raw }) => raw.length);
+    for (const [index, peer] of peers.entries()) announce(peer, String(index));
+    room.clock.advance(60);
+    expect(peers.map(({ raw }, index) => raw.length - (before[index] ?? 0))).toEqual(peers.map(() => 1));
+    for (const peer of peers) expect(entriesOf(peer)).toHaveLength(59);
+  });
+
+  test("PRES-12: the first of a crowd that leaves is told at once, the others together", () => {
+    const room = createHarness();
+    const peers = crowd(room, 50);
+    const reader = room.join();
+    for (const [index, peer] of peers.entries()) announce(peer, String(index));
+    room.clock.advance(60);
+    const before = reader.raw.length;
+    const told = entriesOf(reader).length;
+    for (const peer of peers) peer.leave();
+    expect(reader.raw.length - before).toBe(1);
+    room.clock.advance(60);
+    // More than one message of 32 entries, in one frame.
+    expect(reader.raw.length - before).toBe(2);
+    const gone = entriesOf(reader).slice(told);
+    expect(gone).toHaveLength(50);
+    expect(gone.every((entry) => entry.state === undefined)).toBe(true);
+    expect(room.clock.waiting).toBe(0);
+  });
+
+  test("PRES-13: a flood of changes is told at its rate, and ends with the last", () => {
+    const room = createHarness();
+    const [loud, reader] = [room.join(), room.join()];
+    const before = reader.raw.length;
+    for (let change = 0; change < 3_000; change++) {
+      announce(loud, String(change));
+      room.clock.advance(10);
+    }
+    room.clock.advance(1_000);
+    // Thirty seconds at ten a second, and ten seconds' worth at first.
+    expect(reader.raw.length - before).toBeLessThan(420);
+    expect(entriesOf(reader).at(-1)?.state).toBe(state("2999"));
+    expect(loud.closed).toBeUndefined();
+  });
+
+  test("PRES-14: renewals of N stock clients cost each of them an answer, and nobody else hears of them", () => {
+    const room = createHarness();
+    const stocks = Array.from({ length: 40 }, () => room.connect("shared"));
+    const ours = room.join();
+    for (const [index, stock] of stocks.entries()) announceStock(stock, [700 + index, 1, state(`${index}`)]);
+    room.clock.advance(100);
+    const heard = ours.raw.length;
+    const before = stocks.map(({ raw }) => raw.length);
+    room.clock.advance(15_000);
+    for (const [index, stock] of stocks.entries()) announceStock(stock, [700 + index, 2, state(`${index}`)]);
+    // As y-websocket does, each sends back what it is told.
+    for (const stock of stocks) announceStock(stock, ...(awarenessOf(stock).at(-1) ?? []));
+    room.clock.advance(100);
+    expect(stocks.map(({ raw }, index) => raw.length - (before[index] ?? 0))).toEqual(stocks.map(() => 1));
+    expect(ours.raw.length).toBe(heard);
+    expect(room.clock.waiting).toBe(0);
   });
 });
 
@@ -180,6 +249,17 @@ describe("stock clients", () => {
     expect(told.every((entries) => entries.length === 1 && entries[0]?.[2] === state("other"))).toBe(true);
     // Its own renewals are no news to the others.
     expect(entriesOf(other)).toHaveLength(1);
+  });
+
+  test("STOCK-12: a client that is alone is answered as well, or it would take the relay for dead", () => {
+    const room = createHarness();
+    const stock = room.connect("shared");
+    announceStock(stock, [777, 1, state("own")]);
+    room.clock.advance(15_000);
+    const before = stock.raw.length;
+    announceStock(stock, [777, 2, state("own")]);
+    expect(awarenessOf(stock).at(-1)).toEqual([]);
+    expect(stock.raw.length).toBe(before + 1);
   });
 
   test("STOCK-13: a second sync step 1 of one connection is answered with the empty step 2 alone", () => {

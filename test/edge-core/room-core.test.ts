@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { createInMemoryStorage } from "../../src/edge/index.ts";
+import { promptTurns } from "../../src/edge/room/turns.ts";
 import { maxFrameBytes, maxUpdateBytes } from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates, readPage, remote } from "./documents.ts";
 import { createHarness, grantOf, type Peer } from "./room-harness.ts";
@@ -28,6 +29,7 @@ describe("joining", () => {
     expect(more).toEqual([]);
     expect(frame?.map(({ type }) => type)).toEqual([
       "welcome",
+      "granted",
       "name",
       "update",
       "update",
@@ -73,12 +75,14 @@ describe("joining", () => {
     const room = createHarness();
     const writer = room.join();
     writer.send(updateFrame(page, [first]));
+    const head = room.storage.head();
+    room.crowd();
     writer.send(updateFrame(page, [second], 2));
-    const joiner = room.join();
-    expect(updatesOf(joiner)).toEqual([first]);
+    const joiner = room.join(itemsOf(writer.items, "welcome")[0]?.epoch, head);
+    const warm = updatesOf(joiner).length;
     room.clock.advance(1);
-    expect(updatesOf(joiner)).toEqual([first, second]);
-    expect(joiner.items.at(-1)).toEqual({ type: "cursor", sequence: 2 });
+    expect(updatesOf(joiner).slice(warm)).toEqual([second]);
+    expect(joiner.items.at(-1)).toEqual({ type: "cursor", sequence: room.storage.head() });
   });
 
   test("RELAY-4: a history past a frame comes in several, each ended by its cursor", () => {
@@ -91,9 +95,10 @@ describe("joining", () => {
       room.clock.advance(1);
     }
     const joiner = room.join();
+    room.drain(joiner);
     expect(joiner.raw.length).toBeGreaterThan(2);
     for (const frame of joiner.raw) expect(frame.length).toBeLessThanOrEqual(maxFrameBytes);
-    expect(itemsOf(joiner.items, "cursor").map(({ sequence }) => sequence)).toEqual([2, 4, 5]);
+    expect(itemsOf(joiner.items, "cursor").map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 5]);
     for (const frame of joiner.frames.slice(0, -1)) expect(frame.at(-1)?.type).toBe("cursor");
     const replica = new Y.Doc();
     for (const update of updatesOf(joiner)) Y.applyUpdate(replica, update, remote);
@@ -154,50 +159,107 @@ describe("a turn", () => {
     const reader = room.join();
     const elsewhere = pageUpdates(8, ["a", "b"]);
     writer.send(updateFrame(page, [first]));
+    room.crowd();
+    const head = storage.head();
     commits = 0;
     const before = reader.frames.length;
+    const heard = [updatesOf(writer).length, updatesOf(other).length];
     writer.send(updateFrame(page, [second], 2));
     other.send(updateFrame(pageOf(8), elsewhere));
     writer.send(updateFrame(page, [third], 3));
     expect(commits).toBe(0);
     room.clock.advance(1);
     expect(commits).toBe(1);
-    expect([...storage.rowsAfter(1)].map(({ sequence, document }) => [sequence, document])).toEqual([
-      [2, 1],
-      [3, 2],
-    ]);
+    expect([...storage.rowsAfter(head)].map(({ sequence, document }) => [sequence - head, document])).toEqual(
+      [
+        [1, 1],
+        [2, 3],
+      ],
+    );
     expect(reader.frames.length).toBe(before + 1);
     expect(reader.frames.at(-1)?.map(({ type }) => type)).toEqual([
-      "update",
-      "update",
       "name",
+      "update",
+      "update",
       "update",
       "update",
       "cursor",
     ]);
     expect(itemsOf(writer.items, "acknowledge").map(({ number }) => number)).toEqual([1, 3]);
-    expect(updatesOf(writer)).toEqual(elsewhere);
-    expect(updatesOf(other)).toEqual([first, second, third]);
+    expect(updatesOf(writer).slice(heard[0])).toEqual(elsewhere);
+    expect(updatesOf(other).slice(heard[1])).toEqual([second, third]);
   });
 
   test("RELAY-7: a turn past a frame is split, and only its last frame has the cursor", () => {
     const room = createHarness();
     const writer = room.join();
     const reader = room.join();
-    writer.send(updateFrame(page, [first]));
+    room.crowd();
+    const head = room.storage.head();
     const source = editedDocument(5);
-    for (let round = 0; round < 3; round++) {
+    for (let round = 0; round < 2; round++) {
       source.doc.getMap("m").set(`k${round}`, "x".repeat(700_000));
       writer.send(updateFrame("shared", source.take(), round + 2));
     }
     const before = reader.frames.length;
     room.clock.advance(1);
     const frames = reader.frames.slice(before);
-    expect(frames).toHaveLength(3);
-    expect(frames.map((frame) => itemsOf(frame, "cursor").length)).toEqual([0, 0, 1]);
-    expect([...room.storage.rowsAfter(1)]).toHaveLength(3);
+    expect(frames).toHaveLength(2);
+    expect(frames.map((frame) => itemsOf(frame, "cursor").length)).toEqual([0, 1]);
+    expect([...room.storage.rowsAfter(head)]).toHaveLength(2);
     for (const { parts } of room.storage.rowsAfter(0))
       expect(parts.length).toBeLessThanOrEqual(maxFrameBytes);
+  });
+
+  test("RELAY-26: what comes alone never waits: a lone exchange is served at once, each time", () => {
+    const room = createHarness();
+    const [a, b] = [room.join(), room.join()];
+    const one = pageUpdates(8, Array.from({ length: 50 }, String));
+    const two = pageUpdates(9, Array.from({ length: 50 }, String));
+    for (let round = 0; round < 50; round++) {
+      a.send(updateFrame(pageOf(8), [one[round] as Uint8Array], round + 1));
+      expect(updatesOf(b)).toHaveLength(round + 1);
+      b.send(updateFrame(pageOf(9), [two[round] as Uint8Array], round + 1));
+      expect(updatesOf(a)).toHaveLength(round + 1);
+      room.clock.advance(1);
+    }
+    expect(room.clock.waiting).toBe(0);
+  });
+
+  test("RELAY-26: a crowd is gathered as long as it lasts, and whoever comes after it is served at once", () => {
+    const storage = createInMemoryStorage();
+    let commits = 0;
+    const room = createHarness({
+      ...storage,
+      commit(changes) {
+        commits++;
+        storage.commit(changes);
+      },
+    });
+    const writer = room.join();
+    const updates = pageUpdates(8, Array.from({ length: 401 }, String));
+    commits = 0;
+    for (let tick = 0; tick < 4; tick++) {
+      for (const update of updates.slice(tick * 100, (tick + 1) * 100)) {
+        writer.send(updateFrame(pageOf(8), [update]));
+      }
+      room.clock.advance(1);
+    }
+    expect(commits).toBe(4 * (promptTurns + 1));
+    room.clock.advance(2);
+    writer.send(updateFrame(pageOf(8), [updates[400] as Uint8Array], 2));
+    expect(itemsOf(writer.items, "acknowledge").at(-1)?.number).toBe(2);
+  });
+
+  test("RELAY-26: a turn that grows large ends before the tick, so that what is staged stays bounded", () => {
+    const room = createHarness();
+    const writer = room.join();
+    room.crowd();
+    const head = room.storage.head();
+    for (let page = 1; page <= 40; page++) {
+      writer.send(updateFrame(pageOf(page), pageUpdates(page, ["x".repeat(200_000)])));
+    }
+    expect(room.storage.head()).toBeGreaterThan(head);
   });
 
   test("RELAY-8: a name is sent once a connection, and again after the room slept", () => {
@@ -280,7 +342,7 @@ describe("the gate", () => {
     expect(readPage(updatesOf(late)).slice(0, 2)).toEqual(["one", "two"]);
   });
 
-  test("RELAY-12: a longer content for a known clock overlaps: refused, and answered with the relay's clocks", () => {
+  test("RELAY-12: of a longer content for a known clock only what is new is taken, and replicas stay equal", () => {
     const room = createHarness();
     const honest = room.join();
     const forger = room.join();
@@ -289,9 +351,10 @@ describe("the gate", () => {
     const long = editedDocument(7);
     long.doc.transact(() => long.doc.getArray("b").push(["fork", "fork"]));
     forger.send(updateFrame(page, long.take()));
-    expect(forger.frames.at(-1)?.map(({ type }) => type)).toEqual(["refuse", "step1", "acknowledge"]);
-    expect(itemsOf(forger.items, "refuse")[0]?.code).toBe("gate/overlap");
-    expect(room.storage.head()).toBe(1);
+    expect(forger.frames.at(-1)?.map(({ type }) => type)).toEqual(["acknowledge", "cursor"]);
+    expect(readPage(updatesOf(honest))).toEqual([]);
+    expect(readPage([first, ...updatesOf(honest)])).toEqual(["one", "fork"]);
+    expect(readPage(updatesOf(room.join()))).toEqual(["one", "fork"]);
   });
 
   test("RELAY-13: a gap is refused once, the relay's clocks follow, and a resync heals it", () => {
@@ -499,6 +562,16 @@ describe("signals and pings", () => {
     expect(heard(c)).toEqual([[idOf(a), 2]]);
     expect(heard(a)).toEqual([]);
     expect(room.storage.head()).toBe(1);
+  });
+
+  test("RELAY-20: a signal overtakes the turn that gathers", () => {
+    const room = createHarness();
+    const [a, b] = [room.join(), room.join()];
+    room.crowd();
+    a.send(updateFrame(page, [first]));
+    a.send(frameOf({ type: "signal", to: 0, bytes: new Uint8Array([9]) }));
+    expect(b.items.at(-1)).toMatchObject({ type: "signalled", bytes: new Uint8Array([9]) });
+    expect(itemsOf(a.items, "acknowledge")).toEqual([]);
   });
 
   test("RELAY-21: a ping is answered at once", () => {

@@ -2,15 +2,20 @@ import type { Clock } from "../../src/base/index.ts";
 import {
   createInMemoryStorage,
   createRoomCore,
+  defaultRoomLimits,
   developmentGrant,
   type Grant,
   type RoomCore,
+  type RoomLimits,
+  type RoomObserver,
   type RoomSocket,
   type RoomStorage,
   type SocketAttachment,
 } from "../../src/edge/index.ts";
+import { promptTurns } from "../../src/edge/room/turns.ts";
 import { parseScopes } from "../../src/protocol/index.ts";
-import { createFrameReader, type Item, joinFrame } from "./wire.ts";
+import { pageOf, pageUpdates } from "./documents.ts";
+import { createFrameReader, frameOf, type Item, joinFrame, updateFrame } from "./wire.ts";
 
 /** Time that stands still until a test moves it. */
 export interface ManualClock extends Clock {
@@ -54,8 +59,12 @@ export interface Peer {
   /** Every frame, read; of a room socket only. */
   readonly frames: Item[][];
   readonly items: Item[];
+  /** Bytes of all messages. */
+  readonly sentBytes: number;
   closed: { code: number; reason: string } | undefined;
   send(message: Uint8Array | string): void;
+  /** Tells the relay that everything was taken. */
+  credit(): void;
   /** The client goes away. */
   leave(): void;
   /** The client goes away, and the core has not heard of it yet. */
@@ -72,19 +81,46 @@ export interface Harness {
   readonly clock: ManualClock;
   readonly failures: unknown[];
   readonly core: RoomCore;
+  /** When the host is to ring, where it has an alarm. */
+  readonly alarmAt: number | undefined;
+  /** Lets time pass, and the host ring where its alarm comes due. */
+  elapse(ms: number): void;
   /** Opens a room socket, or that of a stock client. */
   connect(document?: string, grant?: Grant): Peer;
   /** Opens a room socket and joins. */
   join(epoch?: string, sequence?: number, grant?: Grant): Peer;
   /** Drops the core and creates another over the same storage and open sockets, as waking does. */
   wake(): void;
+  /** Writes until the room gathers: what follows shares a turn that ends when the clock moves. */
+  crowd(): void;
+  /** Lets the peers take what they were sent, and the clock's timers run, until nothing more comes. */
+  drain(...peers: readonly Peer[]): void;
 }
 
-export function createHarness(storage: RoomStorage = createInMemoryStorage()): Harness {
+export interface HarnessOptions {
+  limits?: Partial<RoomLimits>;
+  observer?: RoomObserver;
+  verifyToken?: (token: string) => Promise<Grant>;
+  /** Whether the host has an alarm; without one the core uses timers. */
+  alarm?: boolean;
+  /** Keep what is sent as frames and items; default true. */
+  keep?: boolean;
+}
+
+export function createHarness(
+  storage: RoomStorage = createInMemoryStorage(),
+  { limits = {}, observer, verifyToken, alarm = false, keep = true }: HarnessOptions = {},
+): Harness {
   const clock = createManualClock();
   const failures: unknown[] = [];
   const open = new Set<RoomSocket>();
+  let alarmAt: number | undefined;
+  let crowds = 0;
   let core = create();
+
+  function setAlarm(atMs: number | undefined): void {
+    alarmAt = atMs;
+  }
 
   function create(): RoomCore {
     return createRoomCore({
@@ -92,6 +128,10 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
       clock,
       sockets: [...open],
       random: (length) => new Uint8Array(length).map((_, index) => index + failures.length),
+      limits: { ...defaultRoomLimits, ...limits },
+      ...(observer && { observer }),
+      ...(verifyToken && { verifyToken }),
+      ...(alarm && { setAlarm }),
       fail: (cause) => failures.push(cause),
     });
   }
@@ -99,9 +139,12 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
   function connect(document?: string, grant: Grant = developmentGrant): Peer {
     let attachment: string | undefined;
     const read = createFrameReader();
+    let sent = 0;
     const socket: RoomSocket = {
       send(bytes) {
         if (peer.closed) return;
+        sent += bytes.length;
+        if (!keep) return;
         const copy = bytes.slice();
         peer.raw.push(copy);
         if (document === undefined) {
@@ -125,6 +168,10 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
       frames: [],
       items: [],
       closed: undefined,
+      get sentBytes() {
+        return sent;
+      },
+      credit: () => core.receive(socket, frameOf({ type: "credit", bytes: sent })),
       send: (message) => core.receive(socket, message),
       leave() {
         peer.vanish();
@@ -144,6 +191,15 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
     get core() {
       return core;
     },
+    get alarmAt() {
+      return alarmAt;
+    },
+    elapse(ms) {
+      clock.advance(ms);
+      if (alarmAt === undefined || alarmAt > clock.now()) return;
+      alarmAt = undefined;
+      core.alarm();
+    },
     connect,
     join(epoch, sequence, grant) {
       const peer = connect(undefined, grant);
@@ -153,6 +209,23 @@ export function createHarness(storage: RoomStorage = createInMemoryStorage()): H
     wake() {
       core.stop();
       core = create();
+    },
+    crowd() {
+      clock.advance(1);
+      const client = 9_000 + crowds++;
+      const writer = connect();
+      writer.send(joinFrame());
+      const updates = pageUpdates(client, Array.from({ length: promptTurns }, String));
+      for (const update of updates) writer.send(updateFrame(pageOf(client), [update]));
+      writer.leave();
+    },
+    drain(...peers) {
+      for (let before = -1, now = 0; before !== now; ) {
+        before = now;
+        for (const peer of peers) if (!peer.closed) peer.credit();
+        clock.advance(0);
+        now = peers.reduce((sum, peer) => sum + peer.sentBytes, 0);
+      }
     },
   };
 }

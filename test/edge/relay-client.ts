@@ -49,7 +49,8 @@ export async function join(room: string, epoch = "", sequence = 0): Promise<Rela
   return client;
 }
 
-function listen(socket: WebSocket, framed: boolean): RelayClient {
+/** Listens at a socket that an upgrade gave; `framed` where it speaks the room's protocol. */
+export function listen(socket: WebSocket, framed: boolean): RelayClient {
   socket.binaryType = "arraybuffer";
   const read = createFrameReader();
   const waiting = new Set<() => void>();
@@ -108,6 +109,6 @@ export function countRows(room: string): Promise<number> {
  */
 export function wake(room: string): Promise<void> {
   return runInDurableObject(env.ROOMS.getByName(room), (instance, state) => {
-    Object.assign(instance, new RoomObject(state));
+    Object.assign(instance, new RoomObject(state, env));
   });
 }

@@ -6,6 +6,9 @@ import type { Reference } from "../../src/protocol/index.ts";
 /** A small file. */
 export const bytes: Uint8Array<ArrayBuffer> = new TextEncoder().encode("city,high\nSeattle,12.8\n");
 
+/** What an application's backend shares with its relay. */
+export const secret = "an example secret of more than 32 bytes";
+
 /** What names that file. */
 export const reference: Reference = {
   id: await sha256Hex(bytes),

@@ -33,6 +33,24 @@ export function forgetfulRelay(nth: number): typeof relayCode {
   }));
 }
 
+/** A relay that gives this principal every Yjs client that belongs to nobody yet. */
+export function possessiveRelay(principal: string): typeof relayCode {
+  return {
+    createStorage: relayCode.createStorage,
+    createCore(ports) {
+      const { storage } = ports;
+      const possessive: Storage = {
+        ...storage,
+        clock(document, client) {
+          const stored = storage.clock(document, client);
+          return stored?.owner === "" ? { ...stored, owner: principal } : stored;
+        },
+      };
+      return relayCode.createCore({ ...ports, storage: possessive });
+    },
+  };
+}
+
 /** A relay that acknowledges before it has stored: what a crash finds in its buffer of `size` commits is lost. */
 export function hastyRelay(size: number): typeof relayCode {
   return {

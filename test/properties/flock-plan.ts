@@ -23,6 +23,8 @@ export interface PlannedConsumer {
 export interface PlannedMember {
   name: string;
   browser: string;
+  /** Whom its tokens speak for, over the loss of its browser too. */
+  principal: string;
   agents: readonly string[];
   /** Whether it is gone for good before the heal: another tab sends what it left, others have its agents. */
   retires: boolean;
@@ -123,7 +125,14 @@ export function drawPlan(
     const isReplaceable =
       others.some((other) => other.browser === browser) &&
       agents.every((agent) => others.some((other) => other.agents.includes(agent)));
-    members.push({ name: `replica-${index}`, browser, agents, retires: isReplaceable && random.chance(0.5) });
+    const principal = browser;
+    members.push({
+      name: `replica-${index}`,
+      browser,
+      principal,
+      agents,
+      retires: isReplaceable && random.chance(0.5),
+    });
   }
   const consumers = new Map<string, PlannedConsumer[]>();
   for (const agent of new Set(members.flatMap(({ agents }) => agents))) {

@@ -1,12 +1,21 @@
 import { createInMemoryStorage, createRoomCore, type SocketAttachment } from "../../src/edge/index.ts";
 import { isFlockError, type Write } from "../../src/index.ts";
+import { tokenScopes } from "../../src/protocol/index.ts";
 import {
   createSimulatedRandom,
   createSimulation,
   type RelayCode,
+  type SimulatedIdentity,
   type Simulation,
 } from "../../src/testing/index.ts";
-import { drawPlan, drawWorld, usualWeights, type Weights, type World } from "./flock-plan.ts";
+import {
+  drawPlan,
+  drawWorld,
+  type PlannedMember,
+  usualWeights,
+  type Weights,
+  type World,
+} from "./flock-plan.ts";
 import { createFlockLedger } from "./ledger.ts";
 import { createMember, type Handling, type Member, type Tamper } from "./member.ts";
 import { complaintsOf, type Final, type FlockOutcome } from "./outcome.ts";
@@ -28,6 +37,8 @@ export interface FlockOptions {
   sharing?: number;
   /** All replicas are tabs of one browser, and no relay is ever there. Default false. */
   alone?: boolean;
+  /** Each browser is a principal of its own, with tokens; the first is an administrator. Default false: all are one. */
+  principals?: boolean;
   relay?: typeof relayCode;
   tamper?: Tamper;
   handling?: Handling;
@@ -63,7 +74,7 @@ export async function playFlock(seed: number, options: FlockOptions = {}): Promi
 
 async function play(simulation: Simulation, world: World, options: FlockOptions): Promise<FlockOutcome> {
   const { random, relay } = simulation;
-  const { steps = 50, ownAgents = false, alone = false } = options;
+  const { steps = 50, ownAgents = false, alone = false, principals = false } = options;
   const { tamper = ({ platform }) => platform, handling = (finish) => finish() } = options;
   const weights: Weights = {
     ...usualWeights,
@@ -76,11 +87,25 @@ async function play(simulation: Simulation, world: World, options: FlockOptions)
   const ledger = createFlockLedger();
   let healing = false;
   const members = plan.members.map((planned) =>
-    createMember({ simulation, plan, planned, ledger, tamper, handling, mayFail: () => !healing }),
+    createMember({
+      simulation,
+      plan,
+      planned,
+      ledger,
+      tamper,
+      handling,
+      identity: principals ? identityOf(planned) : undefined,
+      mayFail: () => !healing,
+    }),
   );
   const staying = members.filter((_, index) => !plan.members[index]?.retires);
   let counter = 0;
   let browsers = 0;
+
+  function identityOf({ principal }: PlannedMember): SimulatedIdentity {
+    const isAdministrator = principal === plan.members[0]?.principal;
+    return { principal, tokenLifeMs: 60_000, ...(isAdministrator && { scopes: tokenScopes }) };
+  }
 
   function keep(what: string, write: Write, { browser }: Member): void {
     for (const stage of ["local", "relayed"] as const) {
@@ -195,6 +220,8 @@ async function play(simulation: Simulation, world: World, options: FlockOptions)
       act(random.pick(members));
       await simulation.advance(random.between(0, world.paceMs));
     }
+    // What its own author's device lost after all others had it, only an administrator who had it can bring back.
+    if (principals) await simulation.advance(1_000);
     for (const member of members) {
       if (random.chance(0.4) || !staying.includes(member)) member.crash();
     }

@@ -1,5 +1,5 @@
 import type { Agent, FlockError, Room } from "../../src/index.ts";
-import type { SimulatedReplica, Simulation } from "../../src/testing/index.ts";
+import type { SimulatedIdentity, SimulatedReplica, Simulation } from "../../src/testing/index.ts";
 import { type FlockPlan, type FlockState, type PlannedMember, state } from "./flock-plan.ts";
 import type { FlockLedger } from "./ledger.ts";
 
@@ -16,6 +16,8 @@ export interface MemberOptions {
   ledger: FlockLedger;
   tamper: Tamper;
   handling: Handling;
+  /** Its tokens; without one it brings none. */
+  identity: SimulatedIdentity | undefined;
   /** Whether handlers may fail at present. */
   mayFail(): boolean;
 }
@@ -41,7 +43,7 @@ const roomId = "lab";
 const slowestHandlerMs = 250;
 
 export function createMember(options: MemberOptions): Member {
-  const { simulation, plan, planned, ledger, tamper, handling, mayFail } = options;
+  const { simulation, plan, planned, ledger, tamper, handling, identity, mayFail } = options;
   const random = simulation.random.fork(`member ${planned.name}`);
   const failures: unknown[] = [];
   let browser = planned.browser;
@@ -112,7 +114,7 @@ export function createMember(options: MemberOptions): Member {
       return replica === undefined && closing === undefined;
     },
     open() {
-      const own = simulation.replica(planned.name, { browser });
+      const own = simulation.replica(planned.name, { browser, ...(identity && { identity }) });
       replica = own;
       furnish(own).catch((failure: unknown) => failures.push(failure));
     },

@@ -95,7 +95,9 @@ function* consumersOf(plan: FlockPlan, { to, topic, from }: ListedMessage): Iter
   for (const [agent, consumers] of plan.consumers) {
     for (const consumer of consumers) {
       const isFor =
-        consumer.topic === undefined ? to === agent : topic === consumer.topic && from !== `anon.${agent}`;
+        consumer.topic === undefined
+          ? to === agent
+          : topic === consumer.topic && from.split(".")[1] !== agent;
       if (isFor) yield `${agent}/${consumer.name}`;
     }
   }

@@ -59,4 +59,46 @@ describe("slices of an update", () => {
     const update = Y.encodeStateAsUpdate(write(2));
     expect(sliceUpdate(update, { structs: 10_000, deleteRanges: 10_000, bytes: 1e9 })).toEqual([update]);
   });
+
+  it("SLICE-4: a text or a run of values longer than a slice is split, never within a character", () => {
+    const source = new Y.Doc();
+    source.clientID = 7;
+    source.getText("t").insert(0, `x${"😀ä漢".repeat(2_000)}`);
+    source.getArray("a").push(Array.from({ length: 3_000 }, (_, index) => ({ index })));
+    source.getText("t").delete(100, 3_000);
+    const whole = Y.encodeStateAsUpdate(source);
+    const slices = sliceUpdate(whole, { bytes: 1_000 });
+    expect(slices.length).toBeGreaterThan(20);
+    for (const slice of slices) expect(slice.length).toBeLessThanOrEqual(1_000);
+    const { target, refused } = replay(slices);
+    expect(refused).toEqual([]);
+    expect(target.getText("t").toString()).toBe(source.getText("t").toString());
+    expect(target.getText("t").toString()).not.toContain("\ufffd");
+    expect(target.getArray("a").toJSON()).toEqual(source.getArray("a").toJSON());
+    expect(Y.equalSnapshots(Y.snapshot(target), Y.snapshot(source))).toBe(true);
+  });
+
+  it("SLICE-4: one value stays whole, however long", () => {
+    const source = new Y.Doc();
+    source.getMap("m").set("k", "x".repeat(5_000));
+    source.getMap("m").set("l", "y");
+    const slices = sliceUpdate(Y.encodeStateAsUpdate(source), { structs: 100, bytes: 1_000 });
+    expect(slices.map((slice) => slice.length > 1_000)).toContain(true);
+    expect(replay(slices).target.getMap("m").toJSON()).toEqual(source.getMap("m").toJSON());
+  });
+
+  it("SLICE-4: a long text with many deletions within stays within the limits of a slice", () => {
+    const typed = new Y.Doc({ gc: false });
+    const updates: Uint8Array[] = [];
+    typed.on("update", (update: Uint8Array) => updates.push(update));
+    typed.getText("t").insert(0, "0123456789".repeat(500));
+    for (let index = 0; index < 400; index++) typed.getText("t").delete(index * 5, 2);
+    const merged = Y.mergeUpdates(updates);
+    expect(Y.decodeUpdate(merged).structs).toHaveLength(1);
+    const slices = sliceUpdate(merged, { bytes: 900, deleteRanges: 50 });
+    for (const slice of slices) expect(slice.length).toBeLessThanOrEqual(900);
+    const { target, refused } = replay(slices);
+    expect(refused).toEqual([]);
+    expect(target.getText("t").toString()).toBe(typed.getText("t").toString());
+  });
 });

@@ -38,6 +38,41 @@ test("REF-16: a put carries content type, condition and the caller's headers, as
   expect(server.requests[0]?.headers).toMatchObject({ "content-type": "text/plain", "if-none-match": "*" });
 });
 
+test("REF-33: an answer of 401 is asked for once more, with headers that know of it; a second one stands", async () => {
+  let valid = "Bearer fresh";
+  server.intercept = ({ headers }, response) => {
+    if (headers.authorization === valid) return false;
+    problem(response, 401, "edge/token-expired");
+    return true;
+  };
+  const asked: boolean[] = [];
+  const store = createHttpStore({
+    baseUrl: server.baseUrl,
+    headers({ refused }) {
+      asked.push(refused);
+      return { authorization: refused ? "Bearer fresh" : "Bearer stale" };
+    },
+  });
+  const { id } = await store.put(bytes);
+  expect(await store.get(id)).toEqual(bytes);
+  expect(asked).toEqual([false, true, false, true]);
+  valid = "none";
+  await expect(store.get(id)).rejects.toMatchObject({
+    code: "refstore/refused",
+    details: { status: 401, code: "edge/token-expired" },
+  });
+  expect(asked).toHaveLength(6);
+});
+
+test("REF-33: without headers to ask for, a 401 stands at once", async () => {
+  server.intercept = (_request, response) => {
+    problem(response, 401, "edge/token-required");
+    return true;
+  };
+  await expect(openStore().put(bytes)).rejects.toMatchObject({ code: "refstore/refused" });
+  expect(server.requests).toHaveLength(1);
+});
+
 test("REF-16: has and delete use HEAD and DELETE", async () => {
   const store = openStore();
   const { id } = await store.put(bytes);

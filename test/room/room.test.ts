@@ -8,6 +8,7 @@ import {
   text,
 } from "../../src/index.ts";
 import { until } from "../refstore/manual-clock.ts";
+import { createCountingPlatform } from "./platform.ts";
 
 async function open<S extends StateSchema = Record<never, never>>(id: string, options?: RoomOptions<S>) {
   const room = await openRoom(id, options);
@@ -26,7 +27,12 @@ describe("a room without a relay", () => {
     await sent.settled("delivered");
     expect(heard).toEqual([{ question: "Is it done?" }]);
     expect(room.messages.get().map(({ stage, type }) => [stage, type])).toEqual([["delivered", "QUERY"]]);
-    expect(room.status.get()).toEqual({ storage: "memory-only", network: "offline", pending: 0 });
+    expect(room.status.get()).toEqual({
+      storage: "memory-only",
+      network: "offline",
+      pending: 0,
+      halted: false,
+    });
   });
 
   it("ROOM-1: large content arrives as it was sent, JSON and bytes", async () => {
@@ -184,5 +190,57 @@ describe("what cannot be opened", () => {
     const room = await open("team");
     const outcomes = await Promise.allSettled([room.agent("planner"), room.agent("planner")]);
     expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+  });
+});
+
+describe("a room with tokens", () => {
+  it("ROOM-22: references carry the token that the socket has; a 401 asks for another one", async () => {
+    const { platform, relay } = createCountingPlatform();
+    const asked: string[] = [];
+    const sent: (string | null)[] = [];
+    let valid = "token-1";
+    const room = await open("team", {
+      relay: "https://relay.example",
+      principal: "alice",
+      token: () => `token-${asked.push("asked")}`,
+      platform: {
+        ...platform,
+        fetch: async (_, init) => {
+          const authorization = new Headers(init?.headers).get("authorization");
+          sent.push(authorization);
+          return new Response(null, { status: authorization === `Bearer ${valid}` ? 404 : 401 });
+        },
+      },
+    });
+    await until(() => relay.sockets.length > 0);
+    relay.last.join({ principal: "alice" });
+    const id = "0".repeat(64);
+    const missing = { code: "refstore/not-found" };
+    await expect(room.refs.get(id)).rejects.toMatchObject(missing);
+    valid = "token-2";
+    await expect(room.refs.get(id)).rejects.toMatchObject(missing);
+    await expect(room.refs.get(id)).rejects.toMatchObject(missing);
+    expect([sent, asked.length]).toEqual([
+      ["Bearer token-1", "Bearer token-1", "Bearer token-2", "Bearer token-2"],
+      2,
+    ]);
+  });
+
+  it("ROOM-22: a token that cannot be had leaves references waiting, not refused", async () => {
+    const { platform, relay } = createCountingPlatform();
+    let fails = false;
+    const room = await open("team", {
+      relay: "https://relay.example",
+      principal: "alice",
+      token: () => {
+        if (fails) throw new Error("no session");
+        return "token";
+      },
+      platform: { ...platform, fetch: async () => new Response(null, { status: 401 }) },
+    });
+    await until(() => relay.sockets.length > 0);
+    relay.last.join({ principal: "alice" });
+    fails = true;
+    await expect(room.refs.get("0".repeat(64))).rejects.toMatchObject({ code: "refstore/unavailable" });
   });
 });

@@ -7,6 +7,7 @@ import {
   type Simulation,
   type SimulationOptions,
 } from "../../src/testing/index.ts";
+import { sealGrant } from "../../src/testing/simulation/tokens.ts";
 import { playFlock } from "../properties/flock.ts";
 
 const relay = { createStorage: createInMemoryStorage, createCore: createRoomCore };
@@ -248,6 +249,27 @@ describe("the simulated relay", () => {
     const stranger = await open(simulation, simulation.replica("stranger"));
     await simulation.advance(2_000);
     expect(stranger.state.log.get()).toEqual([]);
+  });
+
+  it("SIM-10 takes a socket for whom its token names; its alarm outlives sleep and crash", async () => {
+    const simulation = simulate();
+    const expiresAt = simulation.now() + 30_000;
+    const token = sealGrant({ principal: "alice", scopes: ["read"], tokenId: "one", issuedAt: 0, expiresAt });
+    const replica = simulation.replica("alice");
+    const room = await simulation.until(replica.open("lab", { principal: "alice", token: () => token }));
+    const problems: unknown[] = [];
+    room.onProblem(({ code, details }) => problems.push([code, details["code"]]));
+    await simulation.untilTrue(() => room.status.get().network === "online");
+    simulation.relay.sleep();
+    simulation.relay.crash();
+    await simulation.advance(1_000);
+    simulation.relay.start();
+    await simulation.untilTrue(() => room.status.get().network === "online");
+    await simulation.untilTrue(() => problems.length > 0);
+    expect([simulation.now() - expiresAt < 1_000, problems]).toEqual([
+      true,
+      [["room/token-failed", "edge/token-expired"]],
+    ]);
   });
 
   it("SIM-9 keeps references, checks their hash, and cannot be reached without a line", async () => {

@@ -3,28 +3,31 @@ import {
   backoffMs,
   type Clock,
   createStore,
-  type ErrorCode,
   FlockError,
+  isFlockError,
   type RandomBytes,
+  type Store,
   type Undo,
 } from "../../base/index.ts";
 import {
+  bearerPrefix,
   type ControlMessage,
+  closeCodes,
   controlChannel,
   decodeControl,
   decodeFrame,
-  encodeControl,
-  encodeFrame,
-  type FramePart,
   isFinalClose,
-  maxFrameBytes,
   maxUpdateBytes,
   type PresenceEntry,
-  partBytes,
   protocolVersion,
   roomSubprotocol,
+  type TokenScope,
 } from "../../protocol/index.ts";
+import { createFrameWriter, type FrameWriter } from "./frame-writer.ts";
 import type { LinkState, LinkStatus, OpenSocket, Socket } from "./port.ts";
+import { createRenewal } from "./renewal.ts";
+import type { TokenSource } from "./token-source.ts";
+import { createUploads, type UploadOutcome, type Uploads } from "./uploads.ts";
 
 /** Where a replica stands in the relay's one sequence of rows. */
 export interface Cursor {
@@ -32,15 +35,6 @@ export interface Cursor {
   epoch: string;
   sequence: number;
 }
-
-/** What became of an upload. */
-export type UploadOutcome =
-  /** The relay has it in its storage. */
-  | { kind: "acknowledged" }
-  /** The relay will not have it; after `gate/gap` and `gate/overlap` a sync step 1 tells what it has. */
-  | { kind: "refused"; code: string; message: string }
-  /** The connection went before the answer: the relay may have it or not. */
-  | { kind: "lost" };
 
 /** What the link tells its room. */
 export interface RelayLinkEvents {
@@ -54,6 +48,8 @@ export interface RelayLinkEvents {
   advanced(cursor: Cursor): void;
   /** All rows of the join are told; uploads may begin. */
   joined(): void;
+  /** More may be sent than before on this connection: what was kept is to be offered again. */
+  released(): void;
   /** Presence that changed since the join; of the others only. */
   presences(entries: readonly PresenceEntry[]): void;
   /** The connection, joined or not, is gone. */
@@ -61,9 +57,13 @@ export interface RelayLinkEvents {
   problem(error: FlockError): void;
 }
 
-/** The one socket to the relay: frames, join, acknowledgements, reconnection. It knows nothing of documents. */
+/** The one socket to the relay: frames, join, tokens, acknowledgements, reconnection. It knows nothing of documents. */
 export interface RelayLink {
   readonly status: LinkStatus;
+  /** Whether an administrator has halted the room, as far as this connection was told. */
+  readonly halted: Store<boolean>;
+  /** Whether the relay grants this connection a scope. */
+  allows(scope: TokenScope): boolean;
   connect(): void;
   disconnect(): void;
   /** Drops the connection and joins anew, with whatever cursor the room then has. */
@@ -78,6 +78,10 @@ export interface RelayLink {
 
 export interface RelayLinkOptions {
   url: string;
+  /** Whom the socket must speak for. */
+  principal: string;
+  /** Asked before each connection; without it none is offered. */
+  tokens: TokenSource | undefined;
   openSocket: OpenSocket;
   clock: Clock;
   random: RandomBytes;
@@ -85,61 +89,127 @@ export interface RelayLinkOptions {
 }
 
 const retry: Backoff = { firstMs: 250, maxMs: 15_000 };
+/** An overloaded relay is left alone as long as after this many failures. */
+const overloadedAttempts = 4;
+/** A token of the second in which others were revoked is void as well: its moment has no fractions. */
+const revokedMs = 1_000;
 const pingAfterMs = 20_000;
 const deadAfterMs = 45_000;
-/** Frame-local channels of documents whose number the relay has not told yet. */
-const firstLocalChannel = 2 ** 30;
-
-interface PendingUpload {
-  mark: number;
-  name: string;
-  refusal: { code: string; message: string } | undefined;
-  resolve(outcome: UploadOutcome): void;
-}
-
 /** Creates a link; it goes to the network at `connect`. */
-export function createRelayLink({ url, openSocket, clock, random, events }: RelayLinkOptions): RelayLink {
+export function createRelayLink(options: RelayLinkOptions): RelayLink {
+  const { url, principal, tokens, openSocket, clock, random, events } = options;
   const status = createStore<LinkState>("offline");
+  const halted = createStore(false);
   let wanted = false;
   let socket: Socket | undefined;
+  /** The attempt that waits for a token. */
+  let asking: object | undefined;
   let attempts = 0;
   let stopTimer: Undo = () => {};
   let presence: string | undefined;
+  let token = "";
+  /** The last token that the relay refused and why, and how many it has refused since the last join. */
+  let refused: { token: string; code: string } | undefined;
+  let refusals = 0;
+  /** A provider that goes on failing is told once. */
+  let isFailureTold = false;
 
   // Of one connection:
-  let namesByChannel = new Map<number, string>();
-  let channelsByName = new Map<string, number>();
-  let parts: FramePart[] = [];
-  let partsBytes = 0;
-  /** Channels that this side made up, by document; a refusal may name one. */
-  let localChannels = new Map<string, number>();
-  /** The documents that the present frame names. */
-  let named = new Set<string>();
-  let flushing = false;
-  let mark = 0;
-  let pending: PendingUpload[] = [];
+  let { writer, uploads } = createConnection();
+  let scopes: readonly TokenScope[] = [];
   let joined = false;
   let cursor: Cursor = { epoch: "", sequence: 0 };
   let lastHeardAt = 0;
 
+  function createConnection(): { writer: FrameWriter; uploads: Uploads } {
+    const own: FrameWriter = createFrameWriter({
+      send(frame) {
+        // The turn may end after its connection, when the next one has begun.
+        if (own === writer) socket?.send(frame);
+      },
+      mark: () => ownUploads.mark(),
+    });
+    const ownUploads = createUploads(own.document);
+    return { writer: own, uploads: ownUploads };
+  }
+
+  const renewal =
+    tokens &&
+    createRenewal({
+      tokens,
+      clock,
+      random,
+      onToken(next) {
+        token = next;
+        writer.control({ type: "token", token });
+      },
+      onFailed: tellFailure,
+    });
+
   function open(): void {
     stopTimer();
     status.set("connecting");
-    namesByChannel = new Map();
-    channelsByName = new Map();
-    parts = [];
-    partsBytes = 0;
-    localChannels = new Map();
-    named = new Set();
-    mark = 0;
+    if (!tokens) {
+      dial([roomSubprotocol]);
+      return;
+    }
+    const attempt = {};
+    asking = attempt;
+    const settle = (work: () => void): void => {
+      if (asking !== attempt) return;
+      asking = undefined;
+      stopTimer();
+      work();
+    };
+    const fail = (error: FlockError): void => {
+      settle(() => {
+        tellFailure(error);
+        openLater();
+      });
+    };
+    const late = new FlockError("room/token-failed", `The application gave no token in ${deadAfterMs} ms.`);
+    stopTimer = clock.after(deadAfterMs, () => fail(late));
+    tokens.fetch().then(
+      (next) =>
+        settle(() => {
+          isFailureTold = false;
+          token = next;
+          if (token === refused?.token) stop(tokenRefused(refused.code));
+          else dial([roomSubprotocol, `${bearerPrefix}${token}`]);
+        }),
+      (failure: unknown) => {
+        if (isFlockError(failure)) fail(failure);
+      },
+    );
+  }
+
+  function openLater(atLeastMs = 0): void {
+    stopTimer = clock.after(atLeastMs + backoffMs(attempts++, retry, random), open);
+    status.set("connecting");
+  }
+
+  function tellFailure(error: FlockError): void {
+    if (!isFailureTold) events.problem(error);
+    isFailureTold = true;
+  }
+
+  function tokenRefused(code: string): FlockError {
+    return new FlockError("room/token-failed", `The relay refused the application's token (${code}).`, {
+      details: { code },
+    });
+  }
+
+  function dial(protocols: readonly string[]): void {
+    ({ writer, uploads } = createConnection());
+    scopes = [];
     joined = false;
     lastHeardAt = clock.now();
-    const current: Socket = openSocket(url, [roomSubprotocol], {
+    const current: Socket = openSocket(url, protocols, {
       onOpen() {
         if (socket !== current) return;
         cursor = events.cursor();
-        control({ type: "join", version: protocolVersion, ...cursor });
-        flush();
+        writer.control({ type: "join", version: protocolVersion, ...cursor });
+        writer.flush();
       },
       onFrame(frame) {
         if (socket === current) receive(frame);
@@ -157,40 +227,52 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     stopTimer = clock.after(pingAfterMs / 4, () => {
       const quietMs = clock.now() - lastHeardAt;
       if (quietMs > deadAfterMs) {
-        const dead = socket;
-        close(1006, "silent");
-        dead?.close();
+        drop(1006, "silent");
         return;
       }
-      if (joined && quietMs > pingAfterMs) control({ type: "ping" });
+      if (joined && quietMs > pingAfterMs) writer.control({ type: "ping" });
       watch();
     });
   }
 
+  /** Ends the connection from this side. */
+  function drop(code: number, reason: string): void {
+    const current = socket;
+    close(code, reason);
+    current?.close();
+  }
+
   function close(code: number, reason: string): void {
     stopTimer();
+    renewal?.stop();
     socket = undefined;
     joined = false;
     status.set("offline");
-    const lost = pending;
-    pending = [];
-    for (const { resolve } of lost) resolve({ kind: "lost" });
+    halted.set(false);
+    uploads.lose();
     events.dropped();
-    if (isFinalClose(code)) {
-      wanted = false;
-      events.problem(
+    if (tokens && code === closeCodes.unauthorized) {
+      refused = { token, code: reason };
+      if (refusals++ > 0) stop(tokenRefused(reason));
+    } else if (isFinalClose(code)) {
+      stop(
         new FlockError(
           "crdt/refused",
           `The relay closed the room for good (${code} ${reason}): correct what it names and connect again.`,
-          {
-            details: { closeCode: code, reason },
-          },
+          { details: { closeCode: code, code: reason } },
         ),
       );
     }
     if (!wanted) return;
-    stopTimer = clock.after(backoffMs(attempts++, retry, random), open);
-    status.set("connecting");
+    if (code === closeCodes.overloaded) attempts = Math.max(attempts, overloadedAttempts);
+    openLater(reason === "edge/token-revoked" ? revokedMs : 0);
+  }
+
+  /** Ends all attempts until `connect`. */
+  function stop(error: FlockError): void {
+    wanted = false;
+    status.set("offline");
+    events.problem(error);
   }
 
   function receive(frame: Uint8Array): void {
@@ -204,7 +286,7 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
           handle(decodeControl(payload));
           continue;
         }
-        const name = namesByChannel.get(channel);
+        const name = writer.nameOf(channel);
         if (name === undefined)
           throw new FlockError(
             "protocol/unknown-channel",
@@ -215,11 +297,10 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
     } catch (failure) {
       if (!(failure instanceof FlockError)) throw failure;
       events.problem(failure);
-      const current = socket;
-      close(1002, failure.code);
-      current?.close();
+      drop(1002, failure.code);
       return;
     }
+    if (socket === heardOn) writer.took(frame.length);
   }
 
   function handle(message: ControlMessage): void {
@@ -228,9 +309,15 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
         cursor = { epoch: message.epoch, sequence: message.resumed ? cursor.sequence : 0 };
         events.welcomed(message.epoch, message.resumed);
         break;
+      case "granted":
+        grant(message);
+        break;
+      case "halted":
+        halted.set(message.halted);
+        if (joined && !message.halted) events.released();
+        break;
       case "name":
-        namesByChannel.set(message.channel, message.name);
-        channelsByName.set(message.name, message.channel);
+        writer.numbered(message.channel, message.name);
         break;
       case "cursor":
         cursor = { epoch: cursor.epoch, sequence: message.sequence };
@@ -239,122 +326,105 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
       case "joined":
         joined = true;
         attempts = 0;
+        refusals = 0;
         status.set("online");
-        if (presence !== undefined) control({ type: "presence", state: presence });
+        sayPresence();
         events.joined();
         break;
       case "acknowledge":
-        acknowledge(message.number);
+        uploads.acknowledge(message.number);
         break;
       case "refuse": {
-        const name = namesByChannel.get(message.channel);
-        for (const upload of pending) {
-          if (upload.name === name || localChannels.get(upload.name) === message.channel)
-            upload.refusal ??= { code: message.code, message: message.message };
-        }
+        const { channel, code, message: why } = message;
+        if (channel === controlChannel) tellRefused(code, why);
+        uploads.refuse((name) => writer.isChannelOf(channel, name), code, why);
         break;
       }
       case "presences":
         events.presences(message.entries);
         break;
       case "problem":
-        events.problem(
-          new FlockError("crdt/refused", `The relay: ${message.message}`, {
-            details: { code: message.code as ErrorCode },
-          }),
-        );
+        // The close that follows is answered with another token.
+        if (!tokens || !message.code.startsWith("edge/token-")) tellRefused(message.code, message.message);
         break;
       default:
         break;
     }
   }
 
-  function acknowledge(number: number): void {
-    const answered = pending.filter((upload) => upload.mark <= number);
-    pending = pending.filter((upload) => upload.mark > number);
-    // A refusal belongs to the first answer after it.
-    for (const upload of pending) upload.refusal = undefined;
-    for (const { refusal, resolve } of answered) {
-      resolve(refusal ? { kind: "refused", ...refusal } : { kind: "acknowledged" });
+  function tellRefused(code: string, why: string): void {
+    events.problem(new FlockError("crdt/refused", `The relay: ${why}`, { details: { code } }));
+  }
+
+  function grant({
+    principal: granted,
+    scopes: next,
+    expiresAt,
+  }: Extract<ControlMessage, { type: "granted" }>): void {
+    if (granted !== principal) {
+      wanted = false;
+      drop(1000, "");
+      stop(
+        new FlockError(
+          "room/wrong-principal",
+          `The relay takes this replica for ${granted}, but the room was opened for ${principal}.`,
+          { details: { granted, principal } },
+        ),
+      );
+      return;
     }
+    renewal?.granted(expiresAt);
+    const isMore = next.some((scope) => !scopes.includes(scope));
+    scopes = next;
+    if (!joined || !isMore) return;
+    sayPresence();
+    events.released();
   }
 
-  function control(message: ControlMessage): void {
-    add({ channel: controlChannel, payload: encodeControl(message) });
+  function allows(scope: TokenScope): boolean {
+    return scopes.includes(scope);
   }
 
-  /** Adds a part to the frame of this turn; a full frame goes first. */
-  function add(part: FramePart): void {
-    const bytes = partBytes(part.channel, part.payload.length);
-    if (partsBytes + bytes > maxFrameBytes - 64) flush();
-    parts.push(part);
-    partsBytes += bytes;
-    if (flushing) return;
-    flushing = true;
-    queueMicrotask(flush);
-  }
-
-  function addDocument(name: string, payload: Uint8Array): void {
-    const bytes = payload.length + name.length + 32;
-    if (partsBytes + bytes > maxFrameBytes - 64) flush();
-    add({ channel: channelsByName.get(name) ?? localChannel(name), payload });
-  }
-
-  /** The channel that stands for a document until the relay has numbered it; each frame names it anew. */
-  function localChannel(name: string): number {
-    const channel = localChannels.get(name) ?? firstLocalChannel + localChannels.size;
-    localChannels.set(name, channel);
-    if (!named.has(name)) control({ type: "name", channel, name });
-    named.add(name);
-    return channel;
-  }
-
-  function flush(): void {
-    flushing = false;
-    const present = parts;
-    if (present.length === 0 || !socket) return;
-    if (pending.some((upload) => upload.mark > mark)) {
-      mark++;
-      present.push({ channel: controlChannel, payload: encodeControl({ type: "mark", number: mark }) });
-    }
-    parts = [];
-    partsBytes = 0;
-    named = new Set();
-    socket.send(encodeFrame(present));
-  }
-
-  function expect(name: string): Promise<UploadOutcome> {
-    return new Promise((resolve) => {
-      pending.push({ mark: mark + 1, name, refusal: undefined, resolve });
-    });
+  function sayPresence(): void {
+    if (joined && presence !== undefined && allows("presence"))
+      writer.control({ type: "presence", state: presence });
   }
 
   return {
     status,
+    halted,
+    allows,
     connect() {
       if (wanted) return;
       wanted = true;
       attempts = 0;
+      refused = undefined;
+      refusals = 0;
+      isFailureTold = false;
       open();
     },
     disconnect() {
       wanted = false;
+      asking = undefined;
       stopTimer();
-      const current = socket;
-      if (current) {
-        close(1000, "");
-        current.close();
-      }
+      if (socket) drop(1000, "");
       status.set("offline");
     },
     rejoin() {
-      const current = socket;
-      if (!current) return;
-      close(1000, "");
-      current.close();
+      if (socket) drop(1000, "");
     },
     upload(name, payload) {
-      if (!joined) return Promise.resolve({ kind: "lost" });
+      const scope = name.startsWith("shared") ? "write:shared" : "write:own";
+      if (!joined || (halted.get() && !name.startsWith("register/"))) {
+        return Promise.resolve({ kind: "lost" });
+      }
+      if (!allows(scope)) {
+        return Promise.resolve({
+          kind: "refused",
+          code: "edge/forbidden",
+          message: `The token lacks the scope ${scope}.`,
+        });
+      }
       if (payload.length > maxUpdateBytes) {
         return Promise.resolve({
           kind: "refused",
@@ -362,15 +432,14 @@ export function createRelayLink({ url, openSocket, clock, random, events }: Rela
           message: `An update of ${payload.length} bytes is past ${maxUpdateBytes}: make smaller changes, or send large content by reference.`,
         });
       }
-      addDocument(name, payload);
-      return expect(name);
+      return uploads.add(name, payload);
     },
     send(name, payload) {
-      if (joined) addDocument(name, payload);
+      if (joined) writer.document(name, payload);
     },
     announce(state) {
       presence = state;
-      if (joined) control({ type: "presence", state });
+      if (joined && allows("presence")) writer.control({ type: "presence", state });
     },
   };
 }

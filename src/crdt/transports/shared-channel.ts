@@ -4,18 +4,15 @@ import type * as Y from "yjs";
 import {
   type DocumentMessage,
   decodeDocumentMessage,
-  emptyStateVector,
   emptyUpdate,
   encodeDocumentMessage,
-  sliceUpdate,
 } from "../../protocol/index.ts";
-import type { RelayLink, UploadOutcome } from "./relay-link.ts";
 
 /** One shared document's channel of the room socket, with y-websocket's own provider at its end. */
 export interface SharedChannel {
   /** The origin of the transactions in which the provider applies what the relay sends. */
   readonly origin: unknown;
-  /** The link is up and its rows are here: exchange what the relay lacks, unless it is known to lack nothing. */
+  /** The link is up and its rows are here. Unless the relay lacks nothing, edits wait until its clocks are answered. */
   joined(clean: boolean): void;
   dropped(): void;
   /** Hands a message that passed the gate to the provider. */
@@ -26,17 +23,8 @@ export interface SharedChannel {
 export interface SharedChannelOptions {
   name: string;
   document: Y.Doc;
-  link: Pick<RelayLink, "upload" | "send">;
-  /** Told of each upload right when it is sent. `whole` says that it holds all that the relay lacks. */
-  onUpload(outcome: Promise<UploadOutcome>, whole: boolean): void;
-}
-
-/** An update is where its worst slice is. */
-function worst(outcomes: readonly UploadOutcome[]): UploadOutcome {
-  return (
-    outcomes.find(({ kind }) => kind === "refused") ??
-    outcomes.find(({ kind }) => kind === "lost") ?? { kind: "acknowledged" }
-  );
+  /** Told of what is to be uploaded. `whole` says that it holds all that the relay lacks. */
+  onUpload(update: Uint8Array, whole: boolean): void;
 }
 
 /** The part of a WebSocket that the provider uses. */
@@ -51,7 +39,7 @@ const openState = 1;
  * Opens a channel. To the provider it is a socket that opens once and stays open; cuts are the channel's own
  * affair: while it is not live nothing is sent, and the exchange at the next join covers it.
  */
-export function openSharedChannel({ name, document, link, onUpload }: SharedChannelOptions): SharedChannel {
+export function openSharedChannel({ name, document, onUpload }: SharedChannelOptions): SharedChannel {
   let state: "offline" | "exchanging" | "live" = "offline";
   let socket: ProviderSocket | undefined;
 
@@ -85,11 +73,7 @@ export function openSharedChannel({ name, document, link, onUpload }: SharedChan
   function upload({ type, update }: DocumentMessage & { update: Uint8Array }): void {
     const whole = type === "step2";
     if (whole && state === "exchanging") state = "live";
-    if (state !== "live") return;
-    const slices = sliceUpdate(update).map((slice) =>
-      link.upload(name, encodeDocumentMessage({ type: "update", update: slice })),
-    );
-    onUpload(Promise.all(slices).then(worst), whole);
+    if (state === "live") onUpload(update, whole);
   }
 
   function deliver(message: DocumentMessage): void {
@@ -114,7 +98,6 @@ export function openSharedChannel({ name, document, link, onUpload }: SharedChan
     origin: provider,
     joined(clean) {
       state = clean ? "live" : "exchanging";
-      if (!clean) link.send(name, encodeDocumentMessage({ type: "step1", stateVector: emptyStateVector }));
     },
     dropped() {
       state = "offline";

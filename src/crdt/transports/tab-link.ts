@@ -12,13 +12,15 @@ const presence = z.object({
   awareness: z.nullable(z.record(z.string(), z.unknown())),
 });
 
-const tabMessageSchema = z.discriminatedUnion("type", [
+// A discriminated union, and tuples, would add a kilobyte to every page.
+const tabMessageSchema = z.union([
   /** What a tab has: others answer with what it lacks, and where `asks`, with their own. */
   z.object({
     type: z.literal("have"),
     from: session,
-    asks: z.boolean(),
-    documents: z.array(z.tuple([documentName, bytes])),
+    asks: z.optional(z.literal(true)),
+    /** State vectors by name. */
+    documents: z.record(documentName, bytes),
   }),
   z.object({
     type: z.literal("update"),
@@ -87,6 +89,10 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
     if (parsed.success && parsed.data.from !== own && !closed) receive(parsed.data);
   });
 
+  function have(): Record<string, Uint8Array> {
+    return Object.fromEntries(events.have());
+  }
+
   function post(message: TabMessage): void {
     if (!closed) channel.post(message);
   }
@@ -100,8 +106,8 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
     seenAt.set(message.from, clock.now());
     switch (message.type) {
       case "have":
-        answer(message.from, new Map(message.documents));
-        if (message.asks) post({ type: "have", from: own, asks: false, documents: events.have() });
+        answer(message.from, new Map(Object.entries(message.documents)));
+        if (message.asks) post({ type: "have", from: own, documents: have() });
         post({ type: "presence", from: own, presence: events.own() });
         break;
       case "update":
@@ -135,7 +141,7 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
     });
   }
 
-  post({ type: "have", from: own, asks: true, documents: events.have() });
+  post({ type: "have", from: own, asks: true, documents: have() });
   beat();
 
   return {
@@ -144,7 +150,7 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
     ask() {
       cancelAsk ??= clock.after(askAfterMs, () => {
         cancelAsk = undefined;
-        post({ type: "have", from: own, asks: false, documents: events.have() });
+        post({ type: "have", from: own, documents: have() });
       });
     },
     depart: () => post({ type: "bye", from: own }),

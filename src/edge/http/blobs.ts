@@ -1,12 +1,10 @@
-import { zValidator } from "@hono/zod-validator";
-import { type Context, Hono } from "hono";
-import { cors } from "hono/cors";
-import { z } from "zod";
-import { isId } from "../../base/index.ts";
-import { isReferenceId, maxReferenceBytes } from "../../protocol/index.ts";
+import type { Context, Hono } from "hono";
+import { FlockError } from "../../base/index.ts";
+import { maxReferenceBytes } from "../../protocol/index.ts";
+import type { Grant } from "../room/grant.ts";
 import { collectUpload, streamUpload } from "./blob-upload.ts";
-import { isLocal } from "./local-only.ts";
-import { problem } from "./problem.ts";
+import { relayRoutes } from "./relay-routes.ts";
+import { mount, type RouteEnvironment } from "./route.ts";
 
 /** What is known of a stored blob. */
 export interface BlobHead {
@@ -29,93 +27,96 @@ export interface BlobBucket {
     value: ReadableStream<Uint8Array> | Uint8Array,
     options: { sha256: string; httpMetadata: { contentType: string } },
   ): Promise<unknown>;
-  delete(key: string): Promise<void>;
+  delete(keys: string | string[]): Promise<void>;
+  /** At most 1,000 keys, in order. */
+  list(options: { prefix: string }): Promise<{ objects: readonly { key: string }[]; truncated: boolean }>;
 }
 
 /** What the blob routes need of the Worker's environment. */
 export interface BlobBindings {
-  BLOBS: BlobBucket;
+  /** Without it the relay keeps no references. */
+  BLOBS?: BlobBucket;
 }
 
-type BlobContext = Context<{ Bindings: BlobBindings }>;
+/** Which reference is asked for. */
+interface Address {
+  room: string;
+  id: string;
+}
 
 const fallbackType = "application/octet-stream";
 const contentTypePattern = /^[\w!#$&^.+-]+\/[\w!#$&^.+-]+( ?;[ -~]*)?$/;
 
-const address = zValidator(
-  "param",
-  z.object({ room: z.string().refine(isId), id: z.string().refine(isReferenceId) }),
-  (result) => {
-    if (result.success) return undefined;
-    return result.error.issues.some(({ path }) => path[0] === "room")
-      ? problem(400, "protocol/invalid-room", "The room id is not valid: use 1-64 characters of A-Za-z0-9_-.")
-      : problem(400, "refstore/invalid-id", "The id of a reference is 64 lower-case hexadecimal digits.");
-  },
-);
-
 /**
- * The routes of a room's references, by the SHA-256 of their bytes. What does not have its hash is never stored;
- * what is served can neither run nor be sniffed.
+ * Mounts the routes of a room's references, by the SHA-256 of their bytes. What does not have its hash is never
+ * stored; what is served can neither run nor be sniffed.
+ *
+ * @param open gives the bucket to whom the room lets in; rejects where it does not, or where there is none
  */
-export function createBlobRoutes(): Hono<{ Bindings: BlobBindings }> {
-  const path = "/v1/rooms/:room/refs/:id";
-  return new Hono<{ Bindings: BlobBindings }>()
-    .use(
-      path,
-      cors({
-        origin: (origin) => (isLocal(origin) ? origin : null),
-        allowMethods: ["GET", "HEAD", "PUT", "DELETE"],
-        allowHeaders: ["content-type", "if-none-match"],
-        exposeHeaders: ["content-length", "etag"],
-        maxAge: 600,
-      }),
-    )
-    .put(path, address, async (c) => {
-      const { room, id } = c.req.valid("param");
-      return store(c, `${room}/${id}`, id);
-    })
-    .get(path, address, async (c) => {
-      const { room, id } = c.req.valid("param");
-      return serve(c, `${room}/${id}`, id);
-    })
-    .delete(path, address, async (c) => {
-      const { room, id } = c.req.valid("param");
-      const key = `${room}/${id}`;
-      if (!(await c.env.BLOBS.head(key))) return notFound(id);
-      await c.env.BLOBS.delete(key);
-      return new Response(null, { status: 204 });
-    });
+export function mountBlobs<Bindings extends BlobBindings>(
+  app: Hono<RouteEnvironment<Bindings>>,
+  open: (
+    c: Context<RouteEnvironment<Bindings>>,
+    asked: { params: Address; grant: Grant },
+  ) => Promise<BlobBucket>,
+): void {
+  mount(app, relayRoutes.putReference, async (c, asked) =>
+    store(c.req.raw, await open(c, asked), asked.params),
+  );
+  mount(app, relayRoutes.getReference, async (c, asked) =>
+    serve(c.req.raw, await open(c, asked), asked.params),
+  );
+  mount(app, relayRoutes.deleteReference, async (c, asked) => {
+    const bucket = await open(c, asked);
+    const key = keyOf(asked.params);
+    if (!(await bucket.head(key))) throw notFound(asked.params.id);
+    await bucket.delete(key);
+    return new Response(null, { status: 204 });
+  });
 }
 
-async function store(c: BlobContext, key: string, id: string): Promise<Response> {
-  const { body } = c.req.raw;
-  const length = c.req.header("content-length");
-  if (Number(length ?? 0) > maxReferenceBytes) return tooLarge();
-  if (await c.env.BLOBS.head(key)) {
+/** Removes every reference of a room. */
+export async function deleteBlobs(bucket: BlobBucket, room: string): Promise<void> {
+  for (let more = true; more; ) {
+    const { objects, truncated } = await bucket.list({ prefix: `${room}/` });
+    if (objects.length > 0) await bucket.delete(objects.map(({ key }) => key));
+    more = truncated;
+  }
+}
+
+/** Ids have no slash, so that no room's prefix covers another's. */
+function keyOf({ room, id }: Address): string {
+  return `${room}/${id}`;
+}
+
+async function store(request: Request, bucket: BlobBucket, address: Address): Promise<Response> {
+  const key = keyOf(address);
+  const { id } = address;
+  const { body } = request;
+  const length = request.headers.get("content-length");
+  if (Number(length ?? 0) > maxReferenceBytes) throw tooLarge();
+  if (await bucket.head(key)) {
     // Cancelled, it would close the connection under the requests behind it.
     await body?.pipeTo(new WritableStream());
     return new Response(null, { status: 200 });
   }
-  const upload =
-    body && length !== undefined ? streamUpload(body) : await collectUpload(body, maxReferenceBytes);
-  if (!upload) return tooLarge();
+  const upload = body && length !== null ? streamUpload(body) : await collectUpload(body, maxReferenceBytes);
+  if (!upload) throw tooLarge();
   try {
-    await c.env.BLOBS.put(key, upload.content, {
+    await bucket.put(key, upload.content, {
       sha256: id,
-      httpMetadata: { contentType: contentTypeOf(c) },
+      httpMetadata: { contentType: contentTypeOf(request) },
     });
   } catch (cause) {
     const sha256 = await upload.sha256;
     if (sha256 === undefined || sha256 === id) {
-      console.error("A reference could not be stored.", cause);
-      return problem(
-        503,
+      throw new FlockError(
         "edge/unavailable",
         "The store of references failed: nothing was stored, try again.",
+        { cause },
       );
     }
-    return problem(
-      422,
+    throw new FlockError(
       "refstore/corrupt",
       `The bytes have the SHA-256 ${sha256}, not ${id}: nothing was stored.`,
     );
@@ -123,18 +124,20 @@ async function store(c: BlobContext, key: string, id: string): Promise<Response>
   return new Response(null, { status: 201 });
 }
 
-function contentTypeOf(c: BlobContext): string {
-  const type = c.req.header("content-type") ?? fallbackType;
+function contentTypeOf(request: Request): string {
+  const type = request.headers.get("content-type") ?? fallbackType;
   return type.length <= 255 && contentTypePattern.test(type) ? type : fallbackType;
 }
 
-async function serve(c: BlobContext, key: string, id: string): Promise<Response> {
+async function serve(request: Request, bucket: BlobBucket, address: Address): Promise<Response> {
+  const key = keyOf(address);
+  const { id } = address;
   const etag = `"${id}"`;
-  const known = c.req.header("if-none-match") === etag;
-  const bare = known || c.req.raw.method === "HEAD";
-  const full = bare ? null : await c.env.BLOBS.get(key);
-  const head = bare ? await c.env.BLOBS.head(key) : full;
-  if (!head) return notFound(id);
+  const known = request.headers.get("if-none-match") === etag;
+  const bare = known || request.method === "HEAD";
+  const full = bare ? null : await bucket.get(key);
+  const head = bare ? await bucket.head(key) : full;
+  if (!head) throw notFound(id);
   const headers = {
     "content-type": head.httpMetadata?.contentType ?? fallbackType,
     "content-disposition": "attachment",
@@ -147,10 +150,13 @@ async function serve(c: BlobContext, key: string, id: string): Promise<Response>
   return new Response(full?.body ?? null, { headers: { ...headers, "content-length": String(head.size) } });
 }
 
-function notFound(id: string): Response {
-  return problem(404, "refstore/not-found", `The room has no reference ${id}.`);
+function notFound(id: string): FlockError {
+  return new FlockError("refstore/not-found", `The room has no reference ${id}.`);
 }
 
-function tooLarge(): Response {
-  return problem(413, "refstore/too-large", `A reference of more than ${maxReferenceBytes} bytes: split it.`);
+function tooLarge(): FlockError {
+  return new FlockError(
+    "refstore/too-large",
+    `A reference of more than ${maxReferenceBytes} bytes: split it.`,
+  );
 }

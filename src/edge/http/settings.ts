@@ -1,21 +1,33 @@
 import { z } from "zod";
 import { FlockError, isFlockError } from "../../base/index.ts";
+import { maxPresenceBytes, maxUpdateBytes } from "../../protocol/index.ts";
+import { logLevels } from "../operations/log.ts";
 import { defaultRoomLimits, type RoomLimits } from "../room/limits.ts";
 import { defaultAudience } from "../tokens/claims.ts";
 import { minSecretBytes, publicJwkSchema, secretBytes, type TokenKey } from "../tokens/token-key.ts";
-import { isLocal } from "./local-only.ts";
+import { isLocal } from "./local.ts";
+
+const variablePrefix = "FLOCKSTATE_";
+const variableNames = {
+  FLOCKSTATE_TOKEN_SECRET: true,
+  FLOCKSTATE_TOKEN_PUBLIC_KEY: true,
+  FLOCKSTATE_JWKS_URL: true,
+  FLOCKSTATE_AUDIENCE: true,
+  FLOCKSTATE_ISSUER: true,
+  FLOCKSTATE_ORIGINS: true,
+  FLOCKSTATE_LIMITS: true,
+  FLOCKSTATE_DEVELOPMENT: true,
+  FLOCKSTATE_METRICS_TOKEN: true,
+  FLOCKSTATE_LOG_LEVEL: true,
+} as const;
+const keyVariables = [
+  "FLOCKSTATE_TOKEN_SECRET",
+  "FLOCKSTATE_TOKEN_PUBLIC_KEY",
+  "FLOCKSTATE_JWKS_URL",
+] as const;
 
 /** The relay's settings as its environment gives them; `docs/deploy.md` says what each does. */
-export interface RelayVariables {
-  FLOCKSTATE_TOKEN_SECRET?: string;
-  FLOCKSTATE_TOKEN_PUBLIC_KEY?: string;
-  FLOCKSTATE_JWKS_URL?: string;
-  FLOCKSTATE_AUDIENCE?: string;
-  FLOCKSTATE_ISSUER?: string;
-  FLOCKSTATE_ORIGINS?: string;
-  FLOCKSTATE_LIMITS?: string;
-  FLOCKSTATE_DEVELOPMENT?: string;
-}
+export type RelayVariables = { [Name in keyof typeof variableNames]?: string };
 
 /** What the relay's environment comes to. */
 export interface RelaySettings {
@@ -28,12 +40,21 @@ export interface RelaySettings {
   readonly limits: Readonly<RoomLimits>;
   /** Serves this machine alone, and asks for no tokens. */
   readonly development: boolean;
+  /** What `/metrics` asks for; absent, nobody reads them but in development mode. */
+  readonly metricsToken: string | undefined;
+  readonly logLevel: (typeof logLevels)[number];
 }
 
+/** What a frame and a socket's attachment hold, whatever the settings say. */
+const highest: Partial<RoomLimits> = { updateBytes: maxUpdateBytes, presenceBytes: maxPresenceBytes };
 const limitsSchema = z.strictObject(
   Object.fromEntries(
-    Object.keys(defaultRoomLimits).map((name) => [name, z.int().positive().optional()]),
-  ) as Record<keyof RoomLimits, z.ZodOptional<z.ZodInt>>,
+    limitNames(defaultRoomLimits).map((name) => {
+      const limit = z.int().positive();
+      const most = highest[name];
+      return [name, (most === undefined ? limit : limit.max(most)).optional()];
+    }),
+  ),
 );
 
 const originsSchema = z
@@ -56,11 +77,11 @@ const keysUrlSchema = z
   .transform((url) => new URL(url))
   .refine(({ protocol, href }) => protocol === "https:" || (protocol === "http:" && isLocal(href)));
 
-const names = {
-  secret: "FLOCKSTATE_TOKEN_SECRET",
-  publicKey: "FLOCKSTATE_TOKEN_PUBLIC_KEY",
-  keysUrl: "FLOCKSTATE_JWKS_URL",
-} as const;
+const metricsTokenSchema = z
+  .string()
+  .min(minSecretBytes, { error: `has fewer than ${minSecretBytes} characters` })
+  .optional();
+const logLevelSchema = z.enum(logLevels).default("info");
 
 /**
  * Reads the settings; an empty variable counts as none.
@@ -68,7 +89,9 @@ const names = {
  * @throws `edge/invalid-settings` naming the variable, never its value.
  */
 export function parseSettings(variables: RelayVariables): RelaySettings {
-  const value = (name: keyof RelayVariables) => variables[name]?.trim() || undefined;
+  const unknown = settingVariables(variables).find(([name]) => !(name in variableNames))?.[0];
+  if (unknown !== undefined) throw invalid(unknown, "is not one that the relay knows");
+  const value = (name: keyof RelayVariables) => textOf(variables, name);
   const development = value("FLOCKSTATE_DEVELOPMENT");
   if (development !== undefined && development !== "1") {
     throw invalid("FLOCKSTATE_DEVELOPMENT", "is 1, or absent");
@@ -86,33 +109,46 @@ export function parseSettings(variables: RelayVariables): RelaySettings {
     origins: origins === undefined ? [] : parsed("FLOCKSTATE_ORIGINS", originsSchema, origins),
     limits: {
       ...defaultRoomLimits,
-      ...(limits !== undefined && withoutAbsent(parsedJson("FLOCKSTATE_LIMITS", limitsSchema, limits))),
+      ...(limits !== undefined &&
+        (parsedJson("FLOCKSTATE_LIMITS", limitsSchema, limits) as Partial<RoomLimits>)),
     },
     development: development === "1",
+    metricsToken: parsed("FLOCKSTATE_METRICS_TOKEN", metricsTokenSchema, value("FLOCKSTATE_METRICS_TOKEN")),
+    logLevel: parsed("FLOCKSTATE_LOG_LEVEL", logLevelSchema, value("FLOCKSTATE_LOG_LEVEL")),
   };
 }
 
+/** What of a Worker's environment is a setting of the relay, in order. */
+export function settingVariables(variables: object): [name: string, value: unknown][] {
+  return Object.entries(variables)
+    .filter(([name]) => name.startsWith(variablePrefix))
+    .sort();
+}
+
 function parseKey(value: (name: keyof RelayVariables) => string | undefined): TokenKey | undefined {
-  const given = Object.values(names).filter((name) => value(name) !== undefined);
+  const given = keyVariables.filter((name) => value(name) !== undefined);
   if (given.length > 1) throw invalid(given.join(" and "), "exclude each other: keep one");
-  const secret = value(names.secret);
+  const secret = value("FLOCKSTATE_TOKEN_SECRET");
   if (secret !== undefined) {
     try {
       secretBytes(secret);
     } catch (problem) {
       if (!isFlockError(problem)) throw problem;
-      throw invalid(names.secret, `has fewer than ${minSecretBytes} bytes`);
+      throw invalid("FLOCKSTATE_TOKEN_SECRET", `has fewer than ${minSecretBytes} bytes`);
     }
     return { kind: "secret", secret };
   }
-  const publicKey = value(names.publicKey);
+  const publicKey = value("FLOCKSTATE_TOKEN_PUBLIC_KEY");
   if (publicKey !== undefined) {
-    return { kind: "public-key", publicKey: parsedJson(names.publicKey, publicJwkSchema, publicKey) };
+    return {
+      kind: "public-key",
+      publicKey: parsedJson("FLOCKSTATE_TOKEN_PUBLIC_KEY", publicJwkSchema, publicKey),
+    };
   }
-  const url = value(names.keysUrl);
+  const url = value("FLOCKSTATE_JWKS_URL");
   if (url === undefined) return undefined;
   const keysUrl = keysUrlSchema.safeParse(url);
-  if (!keysUrl.success) throw invalid(names.keysUrl, "is no https URL");
+  if (!keysUrl.success) throw invalid("FLOCKSTATE_JWKS_URL", "is no https URL");
   return { kind: "jwks", url: keysUrl.data };
 }
 
@@ -148,6 +184,14 @@ function isOrigin(text: string): boolean {
   }
 }
 
-function withoutAbsent(limits: { [Name in keyof RoomLimits]?: number | undefined }): Partial<RoomLimits> {
-  return Object.fromEntries(Object.entries(limits).filter(([, limit]) => limit !== undefined));
+function limitNames(limits: RoomLimits): (keyof RoomLimits)[] {
+  return Object.keys(limits) as (keyof RoomLimits)[];
+}
+
+/** Kept to the byte: a secret may well begin or end with white space. */
+function textOf(variables: RelayVariables, name: keyof RelayVariables): string | undefined {
+  const value: unknown = variables[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== "string") throw invalid(name, "is no text: write JSON as a string");
+  return value.trim() === "" ? undefined : value;
 }

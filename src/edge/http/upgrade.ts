@@ -1,3 +1,4 @@
+import { bearerPrefix, roomSubprotocol } from "../../protocol/index.ts";
 import type { SocketAttachment } from "../room/ports.ts";
 
 /** What the relay uses of a WebSocket of workerd. */
@@ -34,6 +35,14 @@ export function refuseSocket(code: number, reason: string, subprotocol: string |
   return switchProtocols(client, subprotocol);
 }
 
+/** The subprotocol with which stock y-websocket clients that bring a token come. */
+export const stockSubprotocol = "y-websocket";
+
+/** Tells whether a request asks for a WebSocket. */
+export function isUpgrade(request: Request): boolean {
+  return request.headers.get("upgrade")?.toLowerCase() === "websocket";
+}
+
 /** The subprotocols that a request offers, in order. */
 export function offeredSubprotocols(request: Request): string[] {
   const header = request.headers.get("sec-websocket-protocol") ?? "";
@@ -41,4 +50,13 @@ export function offeredSubprotocols(request: Request): string[] {
     .split(",")
     .map((name) => name.trim())
     .filter((name) => name !== "");
+}
+
+/**
+ * The subprotocol to answer with: one of ours, else whatever is offered first, since a browser drops a socket whose
+ * offer is left without an echo before it sees the close code. A token is never echoed.
+ */
+export function echoedSubprotocol(request: Request): string | undefined {
+  const offered = offeredSubprotocols(request).filter((name) => !name.startsWith(bearerPrefix));
+  return [roomSubprotocol, stockSubprotocol].find((name) => offered.includes(name)) ?? offered[0];
 }

@@ -22,8 +22,6 @@ export interface RoomObserver {
   /** Adds to a counter; `code` labels refusals and closes. */
   count(name: CounterName, by?: number, code?: string): void;
   gauge(name: GaugeName, value: number): void;
-  /** How long a durable write took, in milliseconds of the host's clock. */
-  wrote(ms: number): void;
   /** One line of the structured log. */
   log(level: "info" | "warn" | "error", event: string, fields?: Readonly<Record<string, unknown>>): void;
 }
@@ -32,6 +30,5 @@ export interface RoomObserver {
 export const silentObserver: RoomObserver = {
   count() {},
   gauge() {},
-  wrote() {},
   log() {},
 };

@@ -1,7 +1,21 @@
-import type { Clock, ErrorCode, RandomBytes } from "../../base/index.ts";
+import {
+  type Clock,
+  type ErrorCode,
+  FlockError,
+  isFlockError,
+  type RandomBytes,
+  randomId,
+} from "../../base/index.ts";
+import { relayVersion } from "../http/version.ts";
+import { writeArchive } from "./archive.ts";
+import { type ArchiveContents, readArchive } from "./archive-import.ts";
+import { closureOf, conditionOf, emptyingOf, type RoomCondition } from "./condition.ts";
+import { epochOf } from "./epoch.ts";
 import type { Grant } from "./grant.ts";
-import type { Ledger } from "./ledger.ts";
-import type { RoomStorage, StoredAuditEntry, StoredRevocation } from "./ports.ts";
+import { createLedger } from "./ledger.ts";
+import type { RoomLimits } from "./limits.ts";
+import type { AuditEntry, RoomStorage, StoredAuditEntry, StoredRevocation } from "./ports.ts";
+import { issuerAheadMs, maxRevocations } from "./revocations.ts";
 
 /** One document, as an administrator sees it. */
 export interface DocumentSummary {
@@ -12,9 +26,6 @@ export interface DocumentSummary {
   /** Of its rows. */
   bytes: number;
 }
-
-/** How a room stands: `importing` while an archive is being read into it, `deleted` until one is. */
-export type RoomCondition = "open" | "halted" | "importing" | "deleted";
 
 /** What an administrator sees of a room at a glance. */
 export interface RoomStatus {
@@ -44,13 +55,9 @@ export interface RevocationList {
 }
 
 /** What an import brought. */
-export interface ImportedRoom {
+export interface ImportedRoom extends ArchiveContents {
   /** The new epoch: every cursor of a client is void. */
   epoch: string;
-  documents: number;
-  updates: number;
-  /** Of the archive. */
-  bytes: number;
 }
 
 /** What administration asks of the core that holds the sockets. */
@@ -63,16 +70,15 @@ export interface AdministrationHooks {
   tellHalted(halted: boolean): void;
   /** Closes every socket whose grant was revoked. */
   recheckGrants(): void;
-  /** The storage holds another history from here on: everything that memory has of it is void. */
+  /** The storage holds another history from here on: what memory has of it is void, the ledger's included. */
   reload(): void;
 }
 
 /** What administration works on. */
 export interface AdministrationPorts {
   storage: RoomStorage;
-  /** The room's ledger as it is now: `reload` may have replaced it. */
-  ledger(): Ledger<unknown>;
-  clock: Pick<Clock, "now">;
+  limits: RoomLimits;
+  clock: Clock;
   random: RandomBytes;
   hooks: AdministrationHooks;
 }
@@ -108,9 +114,149 @@ export interface RoomAdministration {
   halt(by: Grant): void;
   /** @throws `edge/room-deleted` */
   release(by: Grant): void;
-  /** @throws `edge/too-many-revocations` past 10,000 tokens and principals; one of kind `room` empties the list. */
+  /** @throws `edge/too-many-revocations` past 10,000 tokens and principals; one of kind `room` replaces them. */
   revoke(by: Grant, revocation: Revocation): void;
   revocations(): RevocationList;
   /** Audit entries past a number, in order. */
   audit(after: number, limit: number): StoredAuditEntry[];
+}
+
+/** Creates the administration of a room. */
+export function createRoomAdministration({
+  storage,
+  limits,
+  clock,
+  random,
+  hooks,
+}: AdministrationPorts): RoomAdministration {
+  function entry(
+    { principal, tokenId }: Grant,
+    subject: string,
+    { bytes = 0, verdict = "accepted" } = {},
+  ): AuditEntry {
+    return { at: clock.now(), principal, tokenId, subject, ranges: [], bytes, verdict };
+  }
+
+  function assertOpen(): void {
+    const closure = closureOf(storage);
+    if (closure) throw closure;
+  }
+
+  function setHalted(by: Grant, halted: boolean): void {
+    assertOpen();
+    if ((conditionOf(storage) === "halted") === halted) return;
+    hooks.endTurn();
+    storage.commit({
+      settings: { halted: halted ? String(clock.now()) : undefined },
+      audit: [entry(by, halted ? "halt" : "release")],
+    });
+    hooks.tellHalted(halted);
+  }
+
+  /** Empties the room for an import, and returns what marks it as this one's. */
+  function beginImport(): string {
+    hooks.endTurn();
+    if (storage.size().rows > 0) {
+      throw new FlockError("edge/room-not-empty", "The room holds documents: delete it before an import.");
+    }
+    if (conditionOf(storage) === "importing") assertOpen();
+    const importing = randomId(random);
+    const emptying = emptyingOf(storage);
+    storage.commit({ ...emptying, settings: { ...emptying.settings, importing } });
+    hooks.closeAll("edge/unavailable", "An archive is being read into the room: connect again.");
+    hooks.reload();
+    return importing;
+  }
+
+  return {
+    documents: (after, limit) =>
+      storage.documentsAfter(after, limit).map(({ id, name }) => ({ id, name, ...storage.size(id) })),
+    status() {
+      const epoch = storage.setting("epoch");
+      return {
+        condition: conditionOf(storage),
+        ...(epoch !== undefined && { epoch }),
+        head: storage.head(),
+        documents: storage.documentCount(),
+        ...storage.size(),
+        revocations: storage.revocations().length,
+        ...revokedBeforeOf(storage),
+      };
+    },
+    exportRoom(by, room) {
+      assertOpen();
+      const origin = { room, epoch: epochOf(storage, random), head: storage.head(), madeAt: clock.now() };
+      storage.commit({ audit: [entry(by, "export", { bytes: storage.size().bytes })] });
+      return writeArchive(storage, { ...origin, relay: relayVersion });
+    },
+    async importRoom(chunks, by) {
+      const importing = beginImport();
+      const isCurrent = () => storage.setting("importing") === importing;
+      // One of its own, whose audit does not push out the trail with an entry for each document.
+      const ledger = createLedger<undefined>(storage, { limits, clock, audit: "refused" });
+      try {
+        const contents = await readArchive(chunks, { storage, ledger, by, isCurrent });
+        const epoch = randomId(random);
+        storage.commit({
+          settings: { epoch, importing: undefined, deleted: undefined },
+          audit: [entry(by, "import", contents)],
+        });
+        hooks.reload();
+        return { ...contents, epoch };
+      } catch (cause) {
+        if (isCurrent()) {
+          const verdict = isFlockError(cause) ? cause.code : "edge/unavailable";
+          storage.commit({ ...emptyingOf(storage), audit: [entry(by, "import", { verdict })] });
+          hooks.reload();
+        }
+        throw cause;
+      }
+    },
+    deleteRoom(by) {
+      if (conditionOf(storage) === "deleted") return;
+      const emptying = emptyingOf(storage);
+      storage.commit({
+        ...emptying,
+        settings: { ...emptying.settings, deleted: String(clock.now()) },
+        audit: [entry(by, "delete")],
+      });
+      hooks.closeAll("edge/room-deleted", "An administrator deleted the room.");
+      hooks.reload();
+    },
+    halt: (by) => setHalted(by, true),
+    release: (by) => setHalted(by, false),
+    revoke(by, revocation) {
+      const now = clock.now();
+      if (revocation.kind === "room") {
+        storage.commit({
+          settings: { revokedBefore: String(now) },
+          clearRevocations: true,
+          revocations: storage
+            .revocations()
+            .filter(({ kind, before }) => kind === "token" && before > now - issuerAheadMs),
+          audit: [entry(by, "revoke/room")],
+        });
+      } else {
+        const { kind, value } = revocation;
+        if (!storage.revocation(kind, value) && storage.revocations().length >= maxRevocations) {
+          throw new FlockError(
+            "edge/too-many-revocations",
+            `The room lists ${maxRevocations} revocations: revoke every token of the room up to now instead.`,
+          );
+        }
+        storage.commit({
+          revocations: [{ kind, value, before: now }],
+          audit: [entry(by, `revoke/${kind}/${value}`)],
+        });
+      }
+      hooks.recheckGrants();
+    },
+    revocations: () => ({ ...revokedBeforeOf(storage), revocations: storage.revocations() }),
+    audit: (after, limit) => storage.auditAfter(after, limit),
+  };
+}
+
+function revokedBeforeOf(storage: RoomStorage): { revokedBefore?: number } {
+  const stored = storage.setting("revokedBefore");
+  return stored === undefined ? {} : { revokedBefore: Number(stored) };
 }

@@ -1,19 +1,9 @@
-import { concatBytes } from "../../base/index.ts";
-import {
-  type Acceptance,
-  type DocumentName,
-  encodeDocumentMessage,
-  encodeFrame,
-  type GateOptions,
-  type GatePlace,
-  maxUpdateBytes,
-  type PlaceRun,
-  rootPlace,
-} from "../../protocol/index.ts";
-import type { RoomStorage, StoredClock, StoredPlace, StoredRow } from "./ports.ts";
-
-/** A row leaves room in its frame for a name and a cursor; the largest update with its headers fits one. */
-const maxRowBytes = maxUpdateBytes + 64;
+import type { Acceptance, DocumentName, GateOptions } from "../../protocol/index.ts";
+import type { ClientCache } from "./client-cache.ts";
+import { gateOptionsOf } from "./judging.ts";
+import { createPlaceLedger, type PlaceCache } from "./place-ledger.ts";
+import type { RoomStorage, StoredClock, StoredPlace, StoredRow, StoredSize } from "./ports.ts";
+import { intoRows, partOf } from "./updates-of-rows.ts";
 
 /** An accepted update: who sent it, and the part of a frame that carries it. */
 export interface LedgerUpdate<Author> {
@@ -31,119 +21,132 @@ export interface DocumentLedger<Author> {
   readonly id: number;
   readonly name: DocumentName;
   /** How the gate is to judge the next update. */
-  gate(): GateOptions;
-  /** The principal that a Yjs client belongs to; undefined where it is new. */
+  readonly gate: GateOptions;
+  /** The clocks after everything staged. */
+  clockOf(client: number): number;
+  /** The principal that a Yjs client belongs to; undefined where it is new, empty where it is nobody's yet. */
   ownerOf(client: number): string | undefined;
-  /** Stages an update that the gate accepted; clients that are new belong to `principal`. */
-  stage(update: Uint8Array, acceptance: Acceptance, from: { author: Author; principal: string }): void;
+  /** Stages an update that the gate accepted; clients that are nobody's then belong to `owner`. Returns the bytes that it takes. */
+  stage(update: Uint8Array, acceptance: Acceptance, from: { author: Author; owner: string }): number;
   /** The next clocks of all its Yjs clients, staged updates included. */
   clocks(): Map<number, number>;
+  /** What is stored. */
+  readonly stored: Readonly<StoredSize>;
+  /** The bytes of its oldest row or, after a compaction, of the snapshot. */
+  readonly snapshotBytes: number;
+  /** The staged updates. */
+  readonly staged: { readonly updates: readonly LedgerUpdate<Author>[]; readonly bytes: number };
   /** The staged clocks and places, for the commit. */
   changes(): { clocks: StoredClock[]; places: StoredPlace[] };
   /** Takes the staged updates as rows of at most 1 MiB. */
   takeRows(nextSequence: () => number): LedgerRow<Author>[];
   /** What was staged is committed. */
   settle(): void;
+  /** Its committed rows were replaced by a snapshot. */
+  compacted(snapshot: StoredSize): void;
+}
+
+/** Where documents look up what they do not have; the caches are those of the whole room. */
+export interface DocumentSources {
+  storage: RoomStorage;
+  /** Clocks as they are stored; null is that of a client that is not. */
+  clocks: ClientCache<StoredClock | null>;
+  recent: PlaceCache;
 }
 
 /** Creates the ledger of one document. */
 export function createDocumentLedger<Author>(
-  storage: RoomStorage,
-  id: number,
-  name: DocumentName,
+  { storage, clocks: cache, recent }: DocumentSources,
+  { id, name }: { id: number; name: DocumentName },
 ): DocumentLedger<Author> {
-  const known = new Map<number, StoredClock | undefined>();
-  const advanced = new Set<number>();
-  const places = new Map<number, PlaceRun[]>();
+  /** Clients whose clock the turn moves. */
+  const moved = new Map<number, StoredClock>();
+  const places = createPlaceLedger({ storage, recent }, id);
+  const gate = gateOptionsOf(name, { clockOf, placeOf: places.placeOf });
   let updates: LedgerUpdate<Author>[] = [];
+  let bytes = 0;
+  let size: StoredSize | undefined;
+  let snapshotBytes: number | undefined;
 
   function knownOf(client: number): StoredClock | undefined {
-    if (!known.has(client)) known.set(client, storage.clock(id, client));
-    return known.get(client);
+    const known = moved.get(client) ?? cache.get(id, client);
+    if (known !== undefined) return known ?? undefined;
+    const stored = storage.clock(id, client);
+    cache.put(id, client, stored ?? null);
+    return stored;
   }
 
   function clockOf(client: number): number {
     return knownOf(client)?.clock ?? 0;
   }
 
-  function runAt(client: number, clock: number): PlaceRun | undefined {
-    return places.get(client)?.findLast(({ from }) => from <= clock) ?? storage.placeAt(id, client, clock);
-  }
-
-  function placeOf(client: number, clock: number): GatePlace {
-    const run = runAt(client, clock);
-    return run && clock < run.to ? run : rootPlace;
-  }
-
-  function stagePlace({ client, from, to, depth, keyed }: PlaceRun): void {
-    const runs = places.get(client) ?? [];
-    const before = runAt(client, from);
-    // A run that goes on where another ends is one row, or typing into a nested text would add one a key.
-    const joins = before?.to === from && before.depth === depth && before.keyed === keyed;
-    const run = { client, from: joins ? before.from : from, to, depth, keyed };
-    if (runs.at(-1)?.from === run.from) runs.pop();
-    runs.push(run);
-    places.set(client, runs);
-  }
-
   return {
     id,
     name,
-    gate() {
-      const context = { clockOf, placeOf };
-      switch (name.kind) {
-        case "shared":
-          return { profile: "shared", context };
-        case "register":
-          return { profile: "register", context };
-        case "lane":
-          return { profile: "append", context, client: name.page.client };
-      }
-    },
+    gate,
+    clockOf,
     ownerOf: (client) => knownOf(client)?.owner,
-    stage(update, acceptance, { author, principal }) {
+    stage(update, acceptance, { author, owner }) {
+      places.stage(acceptance, clockOf);
       for (const { client, to } of acceptance.ranges) {
-        if (to <= clockOf(client)) continue;
-        known.set(client, { document: id, client, clock: to, owner: knownOf(client)?.owner ?? principal });
-        advanced.add(client);
+        const known = knownOf(client);
+        if (to <= (known?.clock ?? 0)) continue;
+        moved.set(client, { document: id, client, clock: to, owner: known?.owner || owner });
       }
-      for (const run of acceptance.places) stagePlace(run);
-      const payload = encodeDocumentMessage({ type: "update", update });
-      updates.push({ author, part: encodeFrame([{ channel: id, payload }]) });
+      const part = partOf(id, update);
+      updates.push({ author, part });
+      bytes += part.length;
+      return part.length;
     },
     clocks() {
       const clocks = new Map<number, number>();
       for (const { client, clock } of storage.clocks(id)) clocks.set(client, clock);
-      for (const client of advanced) clocks.set(client, clockOf(client));
+      for (const { client, clock } of moved.values()) clocks.set(client, clock);
       return clocks;
     },
-    changes: () => ({
-      clocks: [...advanced].flatMap((client) => knownOf(client) ?? []),
-      places: [...places.values()].flat().map((run) => ({ document: id, ...run })),
-    }),
+    get stored() {
+      size ??= storage.size(id);
+      return size;
+    },
+    get snapshotBytes() {
+      snapshotBytes ??= bytesAtFirstSequence(storage.rowsOf(id));
+      return snapshotBytes;
+    },
+    get staged() {
+      return { updates, bytes };
+    },
+    changes: () => ({ clocks: [...moved.values()], places: places.changes() }),
     takeRows(nextSequence) {
-      const rows: LedgerRow<Author>[] = [];
-      let run: LedgerUpdate<Author>[] = [];
-      let bytes = 0;
-      const close = () => {
-        const parts = concatBytes(run.map(({ part }) => part));
-        if (run.length > 0)
-          rows.push({ sequence: nextSequence(), piece: 0, document: id, parts, updates: run });
-        run = [];
-        bytes = 0;
-      };
-      for (const update of updates) {
-        if (bytes + update.part.length > maxRowBytes) close();
-        run.push(update);
-        bytes += update.part.length;
-      }
-      close();
+      const rows = intoRows(updates).map((row) => {
+        if (size) {
+          size.rows++;
+          size.bytes += row.parts.length;
+        }
+        return { ...row, sequence: nextSequence(), piece: 0, document: id };
+      });
       updates = [];
+      bytes = 0;
       return rows;
     },
     settle() {
-      advanced.clear();
-      places.clear();
+      for (const clock of moved.values()) cache.put(id, clock.client, clock);
+      moved.clear();
+      places.settle();
+    },
+    compacted(snapshot) {
+      size = { ...snapshot };
+      snapshotBytes = snapshot.bytes;
     },
   };
+}
+
+function bytesAtFirstSequence(rows: Iterable<StoredRow>): number {
+  let bytes = 0;
+  let first: number | undefined;
+  for (const { sequence, parts } of rows) {
+    first ??= sequence;
+    if (sequence !== first) break;
+    bytes += parts.length;
+  }
+  return bytes;
 }

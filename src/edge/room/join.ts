@@ -1,20 +1,19 @@
 import { FlockError } from "../../base/index.ts";
-import {
-  type ControlMessage,
-  frameOverheadBytes,
-  maxFrameBytes,
-  protocolVersion,
-} from "../../protocol/index.ts";
-import { namePart } from "./fan-out.ts";
-import { controlPart, packFrames } from "./parts.ts";
+import { type ControlMessage, protocolVersion } from "../../protocol/index.ts";
+import { answer } from "./answers.ts";
+import { conditionOf } from "./condition.ts";
+import type { Grant } from "./grant.ts";
+import { namePart } from "./names.ts";
+import { bytesOf, controlPart, packFrames } from "./parts.ts";
+import type { Chunk } from "./replay.ts";
 import type { RoomState } from "./room-state.ts";
-import { type RoomSession, saveSession } from "./session.ts";
+import type { RoomSession } from "./session.ts";
 
 type Join = Extract<ControlMessage, { type: "join" }>;
 
 /**
- * Answers a join with every committed row that is newer than its cursor, then with who is present. All of it
- * in one turn: what is staged meanwhile has later sequences, and reaches the joiner with everybody else.
+ * Answers a join: the session is a reader that lags at its cursor, and has joined when it has caught up. What is
+ * staged meanwhile has later sequences, and reaches it like everybody.
  *
  * @throws `protocol/not-joined` for a second join, `protocol/unsupported-version`
  */
@@ -31,9 +30,6 @@ export function answerJoin(room: RoomState, session: RoomSession, join: Join): v
   const resumed = join.epoch === epoch && join.sequence <= head;
   const presence = room.presenceIds.next();
   session.attachment.presence = { id: presence, clock: 0 };
-  saveSession(session);
-  session.named.clear();
-
   const welcome = {
     type: "welcome",
     version: protocolVersion,
@@ -42,33 +38,39 @@ export function answerJoin(room: RoomState, session: RoomSession, join: Join): v
     resumed,
     presence,
   } as const;
-  const last = sendRows(room, session, [controlPart(welcome)], resumed ? join.sequence : 0);
-  const parts = [
-    ...last,
-    controlPart({ type: "cursor", sequence: head }),
-    controlPart({ type: "joined" }),
-    ...room.presence.everyone(session),
-  ];
-  for (const frame of packFrames(parts)) session.socket.send(frame);
+  session.greeting = [controlPart(welcome), grantedPart(session.attachment.grant)];
+  if (conditionOf(room.storage) === "halted") {
+    session.greeting.push(controlPart({ type: "halted", halted: true }));
+  }
+  room.observer.count("joins");
+  room.replays.begin(session, resumed ? join.sequence : 0);
+  room.replays.pump();
+  // In a storm the rows wait; the welcome does not.
+  for (const frame of packFrames(takeGreeting(session))) answer(room, session, frame);
 }
 
-/** Sends whole frames of rows, each ended by its cursor; returns the parts of the last, unended one. */
-function sendRows(room: RoomState, session: RoomSession, first: Uint8Array[], after: number): Uint8Array[] {
-  let parts = first;
-  let bytes = 0;
-  let sequence = after;
-  for (const row of room.storage.rowsAfter(after)) {
-    if (bytes > 0 && bytes + row.parts.length > maxFrameBytes - frameOverheadBytes) {
-      for (const frame of packFrames([...parts, controlPart({ type: "cursor", sequence })])) {
-        session.socket.send(frame);
-      }
-      parts = [];
-      bytes = 0;
-    }
-    const added = [...namePart(room.ledger, session, row.document), row.parts];
-    parts.push(...added);
-    bytes += added.reduce((sum, part) => sum + part.length, 0);
-    sequence = row.sequence;
+/** Whom the socket speaks for and until when. */
+export function grantedPart({ principal, scopes, expiresAt }: Grant): Uint8Array {
+  return controlPart({ type: "granted", principal, scopes, expiresAt });
+}
+
+/** Sends rows that end with a cursor, and to a session that has them all for the first time that it has joined. */
+export function sendRoomChunk(room: RoomState, session: RoomSession, chunk: Chunk): void {
+  const { attachment } = session;
+  const parts = takeGreeting(session);
+  for (const { document, parts: row } of chunk.rows) parts.push(...namePart(room, session, document), row);
+  if (chunk.toldUpTo !== attachment.toldUpTo || chunk.isLast) {
+    parts.push(controlPart({ type: "cursor", sequence: chunk.toldUpTo }));
   }
-  return parts;
+  if (chunk.isLast && !attachment.caughtUp) {
+    parts.push(controlPart({ type: "joined" }));
+    parts.push(...room.presence.begin(session, room.outflow.allowance(session) - bytesOf(parts)));
+  }
+  for (const frame of packFrames(parts)) room.outflow.send(session, frame);
+}
+
+function takeGreeting(session: RoomSession): Uint8Array[] {
+  const { greeting = [] } = session;
+  session.greeting = undefined;
+  return greeting;
 }

@@ -1,23 +1,47 @@
-import type { ErrorCode } from "../../base/index.ts";
+import { type Clock, FlockError, systemClock } from "../../base/index.ts";
 import {
-  type Acceptance,
   type DocumentName,
   isResync,
   maxUpdateBytes,
   parseDocumentName,
   type Refusal,
-  scanUpdate,
   sliceUpdate,
 } from "../../protocol/index.ts";
-import { createDocumentLedger, type DocumentLedger, type LedgerRow } from "./document-ledger.ts";
-import { allows, type Grant, mayWrite } from "./grant.ts";
-import type { RoomStorage } from "./ports.ts";
+import { type RoomObserver, silentObserver } from "../operations/observer.ts";
+import { denialOf, type LedgerRefusal, maySpeakFor, refusal } from "./admission.ts";
+import { type AuditScope, createAuditTurn } from "./audit-turn.ts";
+import { createCapacity } from "./capacity.ts";
+import { createClientCache } from "./client-cache.ts";
+import { type Compaction, compactDocument } from "./compact-document.ts";
+import {
+  createDocumentLedger,
+  type DocumentLedger,
+  type DocumentSources,
+  type LedgerRow,
+} from "./document-ledger.ts";
+import type { Grant } from "./grant.ts";
+import { judgeUpdate } from "./judging.ts";
+import { defaultRoomLimits, type RoomLimits } from "./limits.ts";
+import type { RoomStorage, StoredSize } from "./ports.ts";
 
-/** Documents whose clocks are kept in memory; past it all are forgotten and looked up again. */
+export type { LedgerRefusal } from "./admission.ts";
+
+/** Documents that are kept in memory, about 1 kB each without their clocks; past it all are forgotten and looked up again. */
 const maxCachedDocuments = 4_096;
 
-/** What one update of a sender that does not slice may hold: decoding it for the cut takes about 200 bytes a struct. */
-const sliceableLimits = { structs: 100_000, deleteRanges: 100_000 };
+/** Clocks of Yjs clients in memory, about 200 bytes each, in all documents together. */
+const maxCachedClocks = 50_000;
+/** Places of Yjs clients in memory, one a client and about 100 bytes each, in all documents together. */
+const maxCachedPlaces = 20_000;
+
+/**
+ * What one update of a sender that does not slice may hold: decoding it for the cut takes about 200 bytes a struct, and
+ * no frame of an honest sender holds more.
+ */
+const sliceableLimits = { structs: 200_000, deleteRanges: 200_000 };
+
+/** Owns a Yjs client until a principal goes on with it. */
+const nobody = "";
 
 /** A document that has a number in this room. */
 export interface LedgerDocument {
@@ -25,50 +49,88 @@ export interface LedgerDocument {
   readonly name: DocumentName;
 }
 
-/** Why an update was not accepted. */
-export interface LedgerRefusal {
-  code: ErrorCode;
-  message: string;
-  /** Whether the sender should send again from the relay's clocks. */
-  resync: boolean;
+/** Who sends an update. */
+export interface Sender<Author> {
+  author: Author;
+  grant: Grant;
+  /** Whether an administrator gives back what the relay may have lost: clients that are new then belong to nobody yet. */
+  isRefill?: boolean;
 }
 
 /** What a room holds, and what the present turn adds to it. */
 export interface Ledger<Author> {
-  /** The document of a name; the next commit stores one that is new. */
+  /**
+   * The document of a name; the next commit stores one that is new.
+   *
+   * @throws `edge/too-many-documents`
+   */
   documentNamed(name: DocumentName): LedgerDocument;
+  /** As `documentNamed`, where a document exists or the grant allows to begin it; else why not. */
+  open(name: DocumentName, grant: Grant): LedgerDocument | LedgerRefusal;
   documentNumbered(id: number): LedgerDocument | undefined;
   /** Authorises and gates an update, and stages what is new in it; returns why not, if not. */
-  offer(
-    document: LedgerDocument,
-    update: Uint8Array,
-    from: { author: Author; grant: Grant },
-  ): LedgerRefusal | undefined;
-  /** As `offer`, for a sender that does not slice: an update of too many structs is cut into ones that pass. */
-  offerWhole(
-    document: LedgerDocument,
-    update: Uint8Array,
-    from: { author: Author; grant: Grant },
-  ): LedgerRefusal | undefined;
+  offer(document: LedgerDocument, update: Uint8Array, from: Sender<Author>): LedgerRefusal | undefined;
+  /** As `offer`, for a sender that does not slice: a large update is cut into ones that pass. */
+  offerWhole(document: LedgerDocument, update: Uint8Array, from: Sender<Author>): LedgerRefusal | undefined;
   /** The next clocks of a document's Yjs clients, staged updates included. */
   clocks(document: LedgerDocument): Map<number, number>;
   /** The sequence of the newest committed row. */
   readonly head: number;
+  /** The bytes that the next commit writes in rows. */
+  readonly stagedBytes: number;
   /** Writes everything staged in one transaction. A ledger whose commit threw is ahead of its storage: drop it. */
   commit(): LedgerRow<Author>[];
+  /** What is stored of a document, and how much of it is the snapshot that it was last compacted to. */
+  growthOf(id: number): { stored: Readonly<StoredSize>; snapshotBytes: number } | undefined;
+  /** The documents that commits wrote to since this was last asked. */
+  takeGrown(): Iterable<number>;
+  /** Audit entries that commits wrote since this ledger began. */
+  readonly audited: number;
+  /** Replaces the committed rows of a document by a snapshot; undefined where there is nothing to replace. */
+  compact(id: number): Compaction | undefined;
+  /** Forgets everything, staged updates included, after somebody else wrote documents, rows or clocks. */
+  reload(): void;
+}
+
+export interface LedgerOptions {
+  limits?: RoomLimits;
+  clock?: Clock;
+  observer?: RoomObserver;
+  /** Which verdicts the audit trail keeps; `all` by default. */
+  audit?: AuditScope;
 }
 
 /** Creates the ledger of a room over its storage. */
-export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
+export function createLedger<Author>(
+  storage: RoomStorage,
+  {
+    limits = defaultRoomLimits,
+    clock = systemClock,
+    observer = silentObserver,
+    audit: scope = "all",
+  }: LedgerOptions = {},
+): Ledger<Author> {
   const byName = new Map<string, DocumentLedger<Author>>();
   const byNumber = new Map<number, DocumentLedger<Author>>();
   const created: DocumentLedger<Author>[] = [];
   const staged = new Set<DocumentLedger<Author>>();
+  const sources: DocumentSources = {
+    storage,
+    clocks: createClientCache(maxCachedClocks),
+    recent: createClientCache(maxCachedPlaces),
+  };
+  const audit = createAuditTurn(scope);
+  const updateBytes = Math.min(limits.updateBytes, maxUpdateBytes);
+  let capacity = createCapacity({ storage, limits, compact });
   let lastDocument = storage.lastDocument();
   let head = storage.head();
+  let documentCount: number | undefined;
+  let stagedBytes = 0;
+  let audited = 0;
+  let grown = new Set<number>();
 
   function remember(id: number, name: DocumentName): DocumentLedger<Author> {
-    const document = createDocumentLedger<Author>(storage, id, name);
+    const document = createDocumentLedger<Author>(sources, { id, name });
     byName.set(name.name, document);
     byNumber.set(id, document);
     return document;
@@ -87,99 +149,190 @@ export function createLedger<Author>(storage: RoomStorage): Ledger<Author> {
     return document;
   }
 
-  function offer(
-    { id }: LedgerDocument,
+  function findNamed(name: DocumentName): DocumentLedger<Author> | undefined {
+    const known = byName.get(name.name);
+    if (known) return known;
+    const stored = storage.documentNamed(name.name);
+    return stored && remember(stored.id, name);
+  }
+
+  function isFull(): boolean {
+    documentCount ??= storage.documentCount() + created.length;
+    return documentCount >= limits.documents;
+  }
+
+  function create(name: DocumentName): DocumentLedger<Author> {
+    const document = remember(++lastDocument, name);
+    created.push(document);
+    if (documentCount !== undefined) documentCount++;
+    return document;
+  }
+
+  function attempt(
+    document: DocumentLedger<Author>,
     update: Uint8Array,
-    { author, grant }: { author: Author; grant: Grant },
+    { author, grant, isRefill = false }: Sender<Author>,
   ): LedgerRefusal | undefined {
-    const document = get(id);
-    if (!mayWrite(grant, document.name)) {
-      const message = `The document ${document.name.name} belongs to another principal than ${grant.principal}.`;
-      return { code: "gate/not-owner", message, resync: false };
+    if (update.length > updateBytes) {
+      const message = `An update of ${update.length} bytes is past the limit of ${updateBytes}: send large content by reference.`;
+      return refusal("protocol/update-too-large", message);
     }
-    if (update.length > maxUpdateBytes) {
-      const message = `An update of ${update.length} bytes is past the limit of ${maxUpdateBytes}: send large content by reference.`;
-      return { code: "protocol/update-too-large", message, resync: false };
-    }
-    const verdict = scanUpdate(update, document.gate());
-    if (!verdict.ok) return toRefusal(verdict);
+    const denial = denialOf(storage, grant, document.name);
+    const judged = judgeUpdate(update, document.gate);
+    const { verdict } = judged;
+    if (!verdict.ok) return denial ?? toRefusal(verdict);
+    // Whoever may not write may still say what is known: it changes nothing.
     if (verdict.known) return undefined;
-    const foreign = findForeign(document, verdict, grant);
-    if (foreign) return foreign;
-    document.stage(update, verdict, { author, principal: ownerOf(document.name, grant) });
+    if (denial) return denial;
+    for (const { client, to } of document.name.kind === "shared" ? verdict.ranges : []) {
+      const owner = document.ownerOf(client);
+      if (!owner || to <= document.clockOf(client) || maySpeakFor(grant, owner)) continue;
+      const message = `The Yjs client ${client} of ${document.name.name} belongs to another principal than ${grant.principal}.`;
+      return refusal("gate/not-owner", message);
+    }
+    const shortage = capacity.shortage(document, judged.update.length);
+    if (shortage) return shortage;
+    const owner =
+      document.name.kind !== "shared" ? document.name.principal : isRefill ? nobody : grant.principal;
+    const bytes = document.stage(judged.update, verdict, { author, owner });
+    capacity.grew(bytes);
+    stagedBytes += bytes;
     staged.add(document);
+    audit.accepted(grant, document.name.name, { ranges: verdict.ranges, bytes: judged.update.length });
     return undefined;
+  }
+
+  /** Cuts an update into ones within the limits and stages them one after the other; a refusal ends it. */
+  function attemptSlices(
+    document: DocumentLedger<Author>,
+    update: Uint8Array,
+    from: Sender<Author>,
+  ): LedgerRefusal | undefined {
+    const whole = judgeUpdate(update, document.gate, sliceableLimits);
+    if (!whole.verdict.ok) return toRefusal(whole.verdict);
+    for (const slice of sliceUpdate(whole.update, { bytes: updateBytes })) {
+      const refused = attempt(document, slice, from);
+      if (refused) return refused;
+    }
+    return undefined;
+  }
+
+  function noted(
+    refused: LedgerRefusal | undefined,
+    { name }: LedgerDocument,
+    { bytes, grant }: { bytes: number; grant: Grant },
+  ): LedgerRefusal | undefined {
+    if (refused && !refused.resync) audit.refused(grant, name.name, { code: refused.code, bytes });
+    return refused;
+  }
+
+  function compact(id: number): Compaction | undefined {
+    const document = find(id);
+    const compaction = document && compactDocument(storage, document);
+    if (!document || !compaction) return undefined;
+    if (compaction.outcome === "failed") {
+      observer.count("compactions_failed");
+      observer.log("error", "compaction-failed", { document: id, ...compaction.size, why: compaction.why });
+      return compaction;
+    }
+    const { before, after } = compaction;
+    document.compacted(after);
+    capacity.grew(after.bytes - before.bytes);
+    capacity.forget(id);
+    observer.count("compactions");
+    return compaction;
   }
 
   return {
     documentNamed(name) {
-      const known = byName.get(name.name);
+      const known = findNamed(name);
       if (known) return known;
-      const stored = storage.documentNamed(name.name);
-      if (stored) return remember(stored.id, name);
-      const document = remember(++lastDocument, name);
-      created.push(document);
-      return document;
+      if (isFull()) throw new FlockError("edge/too-many-documents", tooMany(limits));
+      return create(name);
+    },
+    open(name, grant) {
+      const known = findNamed(name);
+      if (known) return known;
+      const denial = denialOf(storage, grant, name);
+      if (denial) return denial;
+      return isFull() ? refusal("edge/too-many-documents", tooMany(limits)) : create(name);
     },
     documentNumbered: find,
-    offer,
-    offerWhole(document, update, from) {
-      const refusal = offer(document, update, from);
-      if (refusal?.code !== "gate/too-many-structs") return refusal;
-      const whole = scanUpdate(update, { ...get(document.id).gate(), limits: sliceableLimits });
-      if (!whole.ok) return toRefusal(whole);
-      for (const slice of sliceUpdate(update)) {
-        const refused = offer(document, slice, from);
-        if (refused) return refused;
-      }
-      return undefined;
+    offer: (document, update, from) =>
+      noted(attempt(get(document.id), update, from), document, { bytes: update.length, grant: from.grant }),
+    offerWhole({ id }, update, from) {
+      const document = get(id);
+      const first = attempt(document, update, from);
+      const isLarge = first?.code === "gate/too-many-structs" || first?.code === "protocol/update-too-large";
+      const refused = isLarge ? attemptSlices(document, update, from) : first;
+      return noted(refused, document, { bytes: update.length, grant: from.grant });
     },
     clocks: ({ id }) => get(id).clocks(),
     get head() {
       return head;
     },
+    get stagedBytes() {
+      return stagedBytes;
+    },
     commit() {
-      if (created.length === 0 && staged.size === 0) return [];
+      if (created.length === 0 && staged.size === 0 && audit.isEmpty) return [];
       const rows = [...staged].flatMap((document) => document.takeRows(() => ++head));
       const changes = [...staged].map((document) => document.changes());
+      const entries = audit.take(clock.now());
       storage.commit({
         documents: created.map(({ id, name }) => ({ id, name: name.name })),
         rows,
-        clocks: changes.flatMap(({ clocks }) => clocks),
-        places: changes.flatMap(({ places }) => places),
+        clocks: changes.flatMap((change) => change.clocks),
+        places: changes.flatMap((change) => change.places),
+        audit: entries,
       });
-      for (const document of staged) document.settle();
+      for (const document of staged) {
+        document.settle();
+        grown.add(document.id);
+      }
       staged.clear();
       created.length = 0;
+      stagedBytes = 0;
+      audited += entries.length;
       if (byNumber.size > maxCachedDocuments) {
         byName.clear();
         byNumber.clear();
       }
       return rows;
     },
+    growthOf(id) {
+      const document = find(id);
+      return document && { stored: document.stored, snapshotBytes: document.snapshotBytes };
+    },
+    takeGrown() {
+      const taken = grown;
+      grown = new Set();
+      return taken;
+    },
+    get audited() {
+      return audited;
+    },
+    compact,
+    reload() {
+      byName.clear();
+      byNumber.clear();
+      created.length = 0;
+      staged.clear();
+      sources.clocks.clear();
+      sources.recent.clear();
+      audit.take(clock.now());
+      capacity = createCapacity({ storage, limits, compact });
+      lastDocument = storage.lastDocument();
+      head = storage.head();
+      documentCount = undefined;
+      stagedBytes = 0;
+      grown = new Set();
+    },
   };
 }
 
-/** Registers and lanes are owned by name, the Yjs clients of a shared document by whoever first used them. */
-function ownerOf(name: DocumentName, grant: Grant): string {
-  return name.kind === "shared" ? grant.principal : name.principal;
-}
-
-/** Refuses new structs of a Yjs client that belongs to somebody else. */
-function findForeign(
-  { name, gate, ownerOf: clientOwner }: DocumentLedger<unknown>,
-  { ranges }: Acceptance,
-  grant: Grant,
-): LedgerRefusal | undefined {
-  if (name.kind !== "shared" || allows(grant, "admin")) return undefined;
-  const { clockOf } = gate().context;
-  for (const { client, to } of ranges) {
-    const owner = clientOwner(client);
-    if (owner === undefined || owner === grant.principal || to <= clockOf(client)) continue;
-    const message = `The Yjs client ${client} of ${name.name} belongs to another principal than ${grant.principal}.`;
-    return { code: "gate/not-owner", message, resync: false };
-  }
-  return undefined;
+function tooMany({ documents }: RoomLimits): string {
+  return `The room has its full number of ${documents} documents: put what belongs together into one.`;
 }
 
 function toRefusal({ code, message }: Refusal): LedgerRefusal {

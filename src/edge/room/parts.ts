@@ -30,3 +30,10 @@ export function packFrames(parts: readonly Uint8Array[]): Uint8Array[] {
   close();
   return frames;
 }
+
+/** How many bytes parts come to. */
+export function bytesOf(parts: readonly Uint8Array[]): number {
+  let bytes = 0;
+  for (const part of parts) bytes += part.length;
+  return bytes;
+}

@@ -23,7 +23,7 @@ export interface StoredClock {
   document: number;
   client: number;
   clock: number;
-  /** The principal whose update first used this client; nobody else may go on with it. */
+  /** The principal whose update first used this client, which nobody else may go on with; empty after a refill. */
   owner: string;
 }
 
@@ -35,7 +35,7 @@ export interface StoredPlace {
   to: number;
   /** How deep the container is nested. */
   depth: number;
-  /** Whether they lie under a key of a map. */
+  /** Whether they lie under a key of a nested map. */
   keyed: boolean;
 }
 
@@ -90,7 +90,7 @@ export interface StorageCommit {
   /** Each replaces the run of its document, client and `from`. */
   places?: readonly StoredPlace[];
   audit?: readonly AuditEntry[];
-  /** Audit entries up to and with this number are deleted. */
+  /** Audit entries up to and with this number are deleted; the newest stays, so that numbers rise. */
   trimAudit?: number;
   /** Every revocation is deleted. */
   clearRevocations?: boolean;
@@ -123,10 +123,12 @@ export interface RoomStorage {
   head(): number;
   /** Every row after `sequence`, in order of sequence and piece. */
   rowsAfter(sequence: number): Iterable<StoredRow>;
-  /** Every row of one document, in order of sequence and piece. */
-  rowsOf(document: number): Iterable<StoredRow>;
+  /** Every row of one document after `sequence`, 0 by default, in order of sequence and piece. */
+  rowsOf(document: number, sequence?: number): Iterable<StoredRow>;
   /** The size of the whole room, or of one document; cheap enough to ask once when a document is first touched. */
   size(document?: number): StoredSize;
+  /** Documents of at least so many rows, in order of their numbers; asked once when the room wakes. */
+  longDocuments(rows: number, limit: number): number[];
   /** What is known of a client's clock; undefined where the client is unknown. */
   clock(document: number, client: number): StoredClock | undefined;
   clocks(document: number): Iterable<StoredClock>;
@@ -134,6 +136,8 @@ export interface RoomStorage {
   placeAt(document: number, client: number, clock: number): StoredPlace | undefined;
   /** Audit entries past a number, in order. */
   auditAfter(id: number, limit: number): StoredAuditEntry[];
+  /** The number of the newest audit entry; 0 without any. */
+  lastAudit(): number;
   revocation(kind: StoredRevocation["kind"], value: string): StoredRevocation | undefined;
   revocations(): StoredRevocation[];
   /** Writes all of it or, when it throws, nothing. */
@@ -147,21 +151,29 @@ export interface HeldPresence {
   state?: string;
 }
 
+/** How far a socket has been told, that must be remembered while the room sleeps. */
+export interface HeldProgress {
+  /** Whether it has been told that it caught up. */
+  caughtUp: boolean;
+  /** The sequence that it was told up to, while it reads rows from storage; absent while it is told live. */
+  toldUpTo?: number;
+  /** Whether presence that changed is held back from it. */
+  presenceHeld?: boolean;
+}
+
 /** What a room socket must remember while the room sleeps; `presence` is absent before it has joined. */
-export interface RoomAttachment {
+export interface RoomAttachment extends HeldProgress {
   kind: "room";
   grant: Grant;
   presence?: HeldPresence;
 }
 
 /** What a stock client's socket must remember while the room sleeps. */
-export interface StockAttachment {
+export interface StockAttachment extends HeldProgress {
   kind: "stock";
   grant: Grant;
   /** The name of its shared document. */
   document: string;
-  /** Whether the rows were sent to it, so that live updates may follow. */
-  caughtUp: boolean;
   presence: HeldPresence;
   /** The first awareness client that it announced: the only one it may speak for. */
   awarenessClient?: number;

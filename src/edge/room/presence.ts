@@ -1,43 +1,77 @@
 import { type Clock, FlockError, toUtf8, type Undo } from "../../base/index.ts";
+import { parseJson } from "../../protocol/index.ts";
+import type { RoomLimits } from "./limits.ts";
+import type { Outflow } from "./outflow.ts";
 import {
-  encodeDocumentMessage,
-  maxPresenceBytes,
-  type PresenceEntry,
-  parseJson,
-  parsePresence,
-} from "../../protocol/index.ts";
-import { encodeAwareness } from "./awareness.ts";
-import { controlPart, packFrames } from "./parts.ts";
-import { presenceOf, type Session, type StockSession, saveSession } from "./session.ts";
+  awarenessMessage,
+  createPresenceNews,
+  type PresenceChange,
+  type PresenceNews,
+  presencePart,
+  toRuns,
+} from "./presence-messages.ts";
+import { overdrawnMs, spend } from "./rates.ts";
+import { presenceOf, type RoomSession, type Session, type StockSession, saveSession } from "./session.ts";
 
 /** A stock client drops who was not renewed in 30 s, and a server that was silent for as long. */
 const renewalMs = 10_000;
-/** How long changes are gathered, in milliseconds; a departure is told at once. */
+/** How long changes are gathered, in milliseconds. */
 const gatherMs = 40;
-/** States in one message: few, since a reader's own is left out of a message that is otherwise everybody's. */
-const maxEntries = 32;
+/** What the frame that ends a join tells of presence, in bytes; the rest follows as credit comes. */
+const joinBytes = 256 * 1024;
+/** Departures that are kept for those who lag; whoever has not been told of more than that joins anew. */
+const maxDepartures = 1_024;
 
-/** Who is in the room. The states themselves are in the sockets' attachments. */
+/**
+ * Who is in the room. The states themselves are in the sockets' attachments. Changes are numbered as they are told,
+ * and a session knows up to which number it was: a slow one is told the latest of each, not all of them.
+ */
 export interface PresenceBoard {
   /** Takes the JSON text of a session's state, undefined to withdraw it; others are told shortly. */
   change(session: Session, state: string | undefined): void;
   /** Tells the others that the session is gone. */
   withdraw(session: Session): void;
-  /** Encoded parts with every state but the session's own. */
-  everyone(session: Session): Uint8Array[];
+  /** What a joiner is told first, of every state but its own: encoded parts of at most so many bytes. */
+  begin(session: RoomSession, allowanceBytes: number): Uint8Array[];
   /** Sends a stock client every state but its own. */
   show(session: StockSession): void;
   /** Shows them again where the last time is long ago, so that its awareness does not forget them. */
   renew(session: StockSession): void;
+  /** Tells one who was held back, or all of them, as far as credit allows. */
+  catchUp(session?: Session): void;
   /** Drops what was gathered, and the timer. */
   stop(): void;
 }
 
-/** Creates the board over the sessions that are open, a live view. */
-export function createPresenceBoard(sessions: Iterable<Session>, clock: Clock): PresenceBoard {
-  const changed = new Set<Session>();
-  let cancel: Undo | undefined;
+export interface PresenceBoardOptions {
+  /** The sessions that are open, a live view. */
+  sessions: Iterable<Session>;
+  clock: Clock;
+  outflow: Outflow;
+  limits: Pick<RoomLimits, "presenceBytes" | "presencesPerSecond">;
+  /** The session lags too far to be told who left: it is to join anew. */
+  giveUp(session: Session): void;
+}
+
+/** Creates the board of a room that begins, or that wakes. */
+export function createPresenceBoard(options: PresenceBoardOptions): PresenceBoard {
+  const { sessions, clock, outflow, limits, giveUp } = options;
+  /** Sessions with a change that has no number yet, and when it gets one. */
+  const gathered = new Map<Session, number>();
+  /** Sessions that are behind, because they lag. */
+  const held = new Set<Session>();
+  /** Those who are gone; kept while somebody may not have been told. */
+  let departures: PresenceChange[] = [];
+  let lastChange = 0;
   let lastStockClock = 0;
+  let cancel: Undo | undefined;
+  let cancelAt = 0;
+
+  for (const session of sessions) session.presenceChange = ++lastChange;
+  for (const session of sessions) {
+    if (session.attachment.presenceHeld) held.add(session);
+    else session.presenceTold = lastChange;
+  }
 
   /** Grows with the wall, so that it needs no memory over a sleep. */
   function nextStockClock(): number {
@@ -45,122 +79,177 @@ export function createPresenceBoard(sessions: Iterable<Session>, clock: Clock): 
     return lastStockClock;
   }
 
-  function others(session: Session): PresenceEntry[] {
-    const entries: PresenceEntry[] = [];
-    for (const other of sessions) {
-      const entry = other === session ? undefined : toEntry(other);
-      if (entry?.state !== undefined) entries.push(entry);
-    }
-    return entries;
-  }
-
-  function tell(entries: readonly PresenceEntry[]): void {
-    const runs = toRuns(entries).map((run) => ({ run, shared: presencePart(run) }));
+  /** What changed after a number, in order; who is told from the beginning need not hear who left. */
+  function changesAfter(told: number): PresenceChange[] {
+    const changes = told === 0 ? [] : departures.filter(({ change }) => change > told);
     for (const session of sessions) {
-      const own = presenceOf(session)?.id;
-      if (own === undefined) continue;
-      if (session.kind === "stock") {
-        const foreign = entries.filter(({ id }) => id !== own);
-        if (foreign.length > 0) tellStock(session, foreign);
-        continue;
-      }
-      const parts = runs.flatMap(({ run, shared }) => {
-        const foreign = run.filter(({ id }) => id !== own);
-        if (foreign.length === run.length) return shared;
-        return foreign.length > 0 ? presencePart(foreign) : [];
-      });
-      for (const frame of packFrames(parts)) session.socket.send(frame);
+      const presence = session.presenceChange > told ? presenceOf(session) : undefined;
+      if (!presence || (told === 0 && presence.state === undefined)) continue;
+      const { id, clock: count, state } = presence;
+      changes.push({ change: session.presenceChange, entry: { id, clock: count, state } });
     }
+    return changes.sort((a, b) => a.change - b.change);
   }
 
-  function tellStock(session: StockSession, entries: readonly PresenceEntry[]): void {
-    const stockClock = nextStockClock();
-    const states = entries.map(({ id, state }) => ({
-      client: id,
-      clock: stockClock,
-      state: awarenessOf(state),
-    }));
-    session.socket.send(encodeDocumentMessage({ type: "awareness", update: encodeAwareness(states) }));
+  function othersAfter(told: number, session: Session): PresenceChange[] {
+    const own = presenceOf(session)?.id;
+    return changesAfter(told).filter(({ entry }) => entry.id !== own);
+  }
+
+  /** Tells everybody what is new; those who stand at one number share the very same frames. */
+  function tell(): void {
+    const groups = new Map<number, PresenceNews>();
+    for (const session of sessions) {
+      const { presenceTold, attachment } = session;
+      const isListening = session.kind === "stock" || attachment.caughtUp;
+      if (!isListening || presenceTold === lastChange || held.has(session)) continue;
+      const news = groups.get(presenceTold) ?? createPresenceNews(changesAfter(presenceTold));
+      groups.set(presenceTold, news);
+      if (session.kind === "stock") tellInRuns(session, othersAfter(presenceTold, session));
+      else if (news.framesFor(attachment.presence?.id ?? 0).every((frame) => sendIfAllowed(session, frame)))
+        settle(session);
+      else hold(session);
+    }
+    if (held.size === 0) departures = [];
+    else if (departures.length > maxDepartures) giveUpSlowest();
+  }
+
+  function sendIfAllowed(session: Session, bytes: Uint8Array): boolean {
+    if (outflow.allowance(session) < bytes.length) return false;
+    outflow.send(session, bytes);
+    return true;
+  }
+
+  /** Tells one session, and remembers how far it came. */
+  function tellInRuns(session: Session, changes: readonly PresenceChange[]): void {
+    for (const run of toRuns(changes, session.kind)) {
+      const message = session.kind === "room" ? presencePart(run) : awarenessMessage(run, nextStockClock());
+      if (!sendIfAllowed(session, message)) {
+        hold(session);
+        return;
+      }
+      session.presenceTold = run.at(-1)?.change ?? session.presenceTold;
+    }
+    settle(session);
+  }
+
+  function hold(session: Session): void {
+    held.add(session);
+    if (session.attachment.presenceHeld) return;
+    session.attachment.presenceHeld = true;
+    saveSession(session);
+  }
+
+  function settle(session: Session): void {
+    session.presenceTold = lastChange;
+    held.delete(session);
+    if (!session.attachment.presenceHeld) return;
+    delete session.attachment.presenceHeld;
+    saveSession(session);
+  }
+
+  function giveUpSlowest(): void {
+    departures = departures.slice(-maxDepartures);
+    const oldest = departures[0]?.change ?? 0;
+    for (const session of [...held]) if (session.presenceTold < oldest) giveUp(session);
+  }
+
+  /** A window of gathering ends: what is due in it is numbered and told. */
+  function endWindow(): void {
+    cancel = undefined;
+    const now = clock.now();
+    for (const [session, dueAt] of gathered) {
+      if (dueAt > now) continue;
+      gathered.delete(session);
+      session.presenceChange = ++lastChange;
+      spend(session.presences, 1, limits.presencesPerSecond, now);
+    }
+    tell();
+    if (gathered.size > 0) openWindow(Math.min(...gathered.values()));
+  }
+
+  function openWindow(until: number): void {
+    if (cancel && cancelAt <= until) return;
+    cancel?.();
+    cancelAt = until;
+    cancel = clock.after(until - clock.now(), endWindow);
   }
 
   function show(session: StockSession): void {
     session.shownAt = clock.now();
-    tellStock(session, others(session));
-  }
-
-  function tellChanged(): void {
-    cancel = undefined;
-    const entries = [...changed].map(toEntry).filter((entry) => entry !== undefined);
-    changed.clear();
-    tell(entries);
+    session.presenceTold = 0;
+    const others = othersAfter(0, session);
+    // A client that is alone hears from the relay as well, or it would take it for dead.
+    if (others.length === 0) sendIfAllowed(session, awarenessMessage([], nextStockClock()));
+    tellInRuns(session, others);
   }
 
   return {
     change(session, state) {
       const presence = presenceOf(session);
       if (!presence || presence.state === state) return;
-      if (state !== undefined) assertState(state);
+      if (state !== undefined) assertState(state, limits.presenceBytes);
       presence.clock++;
       if (state === undefined) delete presence.state;
       else presence.state = state;
       saveSession(session);
-      changed.add(session);
-      cancel ??= clock.after(gatherMs, tellChanged);
+      const now = clock.now();
+      const dueAt = gathered.get(session) ?? now + Math.max(gatherMs, overdrawnMs(session.presences, now));
+      gathered.set(session, dueAt);
+      openWindow(dueAt);
     },
     withdraw(session) {
-      const unheard = changed.delete(session);
+      const isUnheard = gathered.delete(session);
+      held.delete(session);
       const presence = presenceOf(session);
-      if (!presence || (presence.state === undefined && !unheard)) return;
-      presence.clock++;
-      delete presence.state;
-      saveSession(session);
-      tell([{ id: presence.id, clock: presence.clock, state: undefined }]);
+      if (!presence || (presence.state === undefined && !isUnheard)) return;
+      const entry = { id: presence.id, clock: presence.clock + 1, state: undefined };
+      departures.push({ change: ++lastChange, entry });
+      // The first is told at once; those who leave right after it are told together.
+      if (!cancel) tell();
+      openWindow(clock.now() + gatherMs);
     },
-    everyone(session) {
-      const entries = others(session);
-      return entries.length === 0 ? [presencePart([])] : toRuns(entries).map(presencePart);
+    begin(session, allowanceBytes) {
+      const parts: Uint8Array[] = [];
+      let left = Math.min(joinBytes, allowanceBytes);
+      session.presenceTold = 0;
+      for (const run of toRuns(othersAfter(0, session), session.kind)) {
+        const part = presencePart(run);
+        left -= part.length;
+        if (left < 0) {
+          hold(session);
+          return parts;
+        }
+        parts.push(part);
+        session.presenceTold = run.at(-1)?.change ?? 0;
+      }
+      settle(session);
+      return parts.length > 0 ? parts : [presencePart([])];
     },
     show,
     renew(session) {
       if (session.shownAt === undefined || clock.now() - session.shownAt >= renewalMs) show(session);
     },
+    catchUp(only) {
+      for (const session of only ? [only] : [...held]) {
+        if (!held.has(session) || outflow.allowance(session) === 0) continue;
+        tellInRuns(session, othersAfter(session.presenceTold, session));
+      }
+    },
     stop() {
-      changed.clear();
+      gathered.clear();
       cancel?.();
       cancel = undefined;
     },
   };
 }
 
-function toEntry(session: Session): PresenceEntry | undefined {
-  const presence = presenceOf(session);
-  return presence && { id: presence.id, clock: presence.clock, state: presence.state };
-}
-
-function toRuns(entries: readonly PresenceEntry[]): PresenceEntry[][] {
-  const runs: PresenceEntry[][] = [];
-  for (let from = 0; from < entries.length; from += maxEntries)
-    runs.push(entries.slice(from, from + maxEntries));
-  return runs;
-}
-
-function presencePart(entries: PresenceEntry[]): Uint8Array {
-  return controlPart({ type: "presences", entries });
-}
-
-/** What a stock client is shown of a state: of a replica of ours, the application's awareness alone. */
-function awarenessOf(state: string | undefined): string {
-  if (state === undefined) return "null";
-  const ours = parsePresence(state);
-  return ours ? JSON.stringify(ours.awareness) : state;
-}
-
-function assertState(state: string): void {
+function assertState(state: string, limit: number): void {
   const bytes = toUtf8(state).length;
-  if (bytes > maxPresenceBytes) {
+  if (bytes > limit) {
     throw new FlockError(
       "protocol/presence-too-large",
-      `A presence state of ${bytes} bytes is past the limit of ${maxPresenceBytes}.`,
+      `A presence state of ${bytes} bytes is past the limit of ${limit}.`,
     );
   }
   const value = parseJson(state);

@@ -3,23 +3,43 @@ import {
   FlockError,
   isFlockError,
   type RandomBytes,
-  randomId,
   systemClock,
   systemRandom,
-  type Undo,
 } from "../../base/index.ts";
 import { closeCodeOf, closeCodes } from "../../protocol/index.ts";
+import { type RoomObserver, silentObserver } from "../operations/observer.ts";
+import { assertAdmitted, refusalOfGrant, refusalOfOpening, refusalOfTime } from "./access.ts";
+import { createRoomAdministration, type RoomAdministration } from "./administration.ts";
+import { createAlarms, type Deadline } from "./alarms.ts";
+import { answer, takesNothing } from "./answers.ts";
+import { createCompactor } from "./compaction.ts";
+import { discardUnfinishedImport } from "./condition.ts";
+import { createEgress } from "./egress.ts";
+import { epochOf } from "./epoch.ts";
 import { fanOut } from "./fan-out.ts";
 import type { Grant } from "./grant.ts";
+import { sendRoomChunk } from "./join.ts";
 import { createLedger } from "./ledger.ts";
+import { defaultRoomLimits, type RoomLimits } from "./limits.ts";
+import { createOutflow, windowBytes } from "./outflow.ts";
 import { controlPart } from "./parts.ts";
 import type { RoomSocket, RoomStorage } from "./ports.ts";
 import { createPresenceBoard } from "./presence.ts";
 import { createPresenceIds } from "./presence-ids.ts";
+import { createRenewals } from "./renewals.ts";
+import { createReplays } from "./replay.ts";
 import { receiveFrame } from "./room-socket.ts";
 import type { RoomState } from "./room-state.ts";
-import { openSession, type Session } from "./session.ts";
-import { greetStock, receiveStock } from "./stock-socket.ts";
+import { openSession, type Session, saveSession } from "./session.ts";
+import { documentOf } from "./stock-flow.ts";
+import { greetStock, receiveStock, sendStockChunk } from "./stock-socket.ts";
+import { createTraffic } from "./traffic.ts";
+import { createTurns } from "./turns.ts";
+
+/** How long a socket may hold more than its share of what is in flight without a word on what it has taken. */
+const stallMs = 60_000;
+/** What a turn gathers before it ends whatever the tick, in bytes. */
+const turnBytes = 4 * 1024 * 1024;
 
 export interface RoomPorts {
   storage: RoomStorage;
@@ -27,6 +47,15 @@ export interface RoomPorts {
   sockets?: Iterable<RoomSocket>;
   clock?: Clock;
   random?: RandomBytes;
+  limits?: RoomLimits;
+  observer?: RoomObserver;
+  /**
+   * Checks a token that an open socket goes on with; rejects with the `FlockError` to close it with. Without it
+   * there are no tokens, and the grant stays.
+   */
+  verifyToken?(token: string): Promise<Grant>;
+  /** Sets, moves or clears the one alarm, at which the host calls `alarm`. Without it the clock's timers serve. */
+  setAlarm?(atMs: number | undefined): void;
   /**
    * Ends this core for good, its sockets are closed already: memory may be ahead of the storage.
    * The host drops the core and opens another over the same storage.
@@ -34,7 +63,7 @@ export interface RoomPorts {
   fail(cause: unknown): void;
 }
 
-/** One room of the relay: stores, forwards, checks, acknowledges, whatever it runs on. It builds no document. */
+/** One room of the relay: stores, forwards, checks, acknowledges, whatever it runs on. */
 export interface RoomCore {
   /** Takes a new room socket or, with the name of a shared document, that of a stock client. */
   accept(socket: RoomSocket, opening: { grant: Grant; document?: string }): void;
@@ -42,6 +71,10 @@ export interface RoomCore {
   receive(socket: RoomSocket, message: Uint8Array | string): void;
   /** A socket is gone. */
   drop(socket: RoomSocket): void;
+  /** The moment of `setAlarm` has come, also when it is what woke the room. */
+  alarm(): void;
+  /** What a holder of scope `admin` does with the room. */
+  readonly administration: RoomAdministration;
   /** Stops the timers and forgets what is staged, as falling asleep or a crash would. */
   stop(): void;
 }
@@ -52,57 +85,144 @@ export function createRoomCore({
   sockets = [],
   clock = systemClock,
   random = systemRandom,
+  limits = defaultRoomLimits,
+  observer = silentObserver,
+  verifyToken,
+  setAlarm,
   fail,
 }: RoomPorts): RoomCore {
+  discardUnfinishedImport(storage);
   const sessions = new Map<RoomSocket, Session>();
   const everyone: Iterable<Session> = { [Symbol.iterator]: () => sessions.values() };
-  const room: RoomState = {
-    storage,
-    ledger: createLedger<Session>(storage),
-    presence: createPresenceBoard(everyone, clock),
-    presenceIds: createPresenceIds(storage),
-    sessions: everyone,
-    epoch() {
-      const stored = storage.setting("epoch");
-      if (stored !== undefined) return stored;
-      const epoch = randomId(random);
-      storage.commit({ settings: { epoch } });
-      return epoch;
-    },
-  };
-  let cancelTurn: Undo | undefined;
+  for (const socket of sockets) sessions.set(socket, openSession(socket));
   let stopped = false;
 
-  for (const socket of sockets) sessions.set(socket, openSession(socket));
+  const ledger = createLedger<Session>(storage, { limits, clock, observer });
+  const outflow = createOutflow(limits.connections, clock);
+  const egress = createEgress(limits.bytesOutPerSecond);
+  const presence = createPresenceBoard({
+    sessions: everyone,
+    clock,
+    outflow,
+    limits,
+    giveUp: (session) => expel(session, takesNothing()),
+  });
+  const replays = createReplays(everyone, {
+    clock,
+    outflow,
+    head: () => ledger.head,
+    rowsFor(session, after) {
+      if (session.kind === "room") return storage.rowsAfter(after);
+      const document = documentOf(room, session);
+      return document ? storage.rowsOf(document.id, after) : [];
+    },
+    waitMs: (session) => egress.waitMs(session.attachment.grant.principal, clock.now()),
+    send(session, chunk) {
+      // What a replica gives credit for it has paid with its own time; the first window and stock clients have not.
+      if (session.kind === "stock" || session.sent < windowBytes) {
+        egress.charge(session.attachment.grant.principal, chunk.bytes, clock.now());
+      }
+      if (session.kind === "stock") sendStockChunk(room, session, chunk);
+      else sendRoomChunk(room, session, chunk);
+    },
+    guarded,
+  });
+  let presenceIds = createPresenceIds(storage);
+  const room: RoomState = {
+    storage,
+    clock,
+    limits,
+    observer,
+    ledger,
+    presence,
+    get presenceIds() {
+      return presenceIds;
+    },
+    outflow,
+    replays,
+    egress,
+    sessions: everyone,
+    epoch: () => epochOf(storage, random),
+    renew: (session, token) => renewals.renew(session, token),
+    resume(session) {
+      // While only shares are left, nobody gains by what another has taken.
+      const only = outflow.isExhausted ? session : undefined;
+      if (replays.sessions.size > 0) replays.pump(only);
+      presence.catchUp(only);
+    },
+    expel,
+  };
+  const renewals = createRenewals(room, { verifyToken, guarded, dismiss, renewed: watchExpiry });
+  const traffic = createTraffic(observer, outflow, replays);
+  const turns = createTurns({ clock, end: endTurn, guarded });
+  const alarms = createAlarms({ clock, setAlarm, ring: guarded(ring) });
+  const compactor = createCompactor({ storage, ledger, clock });
+  const administration = createRoomAdministration({
+    storage,
+    limits,
+    clock,
+    random,
+    hooks: {
+      endTurn,
+      closeAll(code, message) {
+        for (const session of [...sessions.values()]) expel(session, new FlockError(code, message));
+      },
+      tellHalted(halted) {
+        const part = controlPart({ type: "halted", halted });
+        for (const session of sessions.values()) {
+          if (session.kind === "room" && session.attachment.presence) answer(room, session, part);
+        }
+      },
+      recheckGrants() {
+        const now = clock.now();
+        for (const session of sessions.values()) {
+          const refusal = refusalOfGrant(storage, session.attachment.grant, now);
+          if (refusal) dismiss(session, refusal);
+        }
+      },
+      reload() {
+        ledger.reload();
+        presenceIds = createPresenceIds(storage);
+      },
+    },
+  });
+  let isWatchingStalls = false;
+  let hasSlept = sessions.size > 0;
 
   /** Ends the turn: what is staged is stored, and only then acknowledged and passed on. */
   function endTurn(): boolean {
-    const rows = room.ledger.commit();
-    fanOut(room.ledger, sessions.values(), rows);
-    return rows.length > 0;
-  }
-
-  /** A commit and a send cost most: the first write is served at once, those that follow closely share a turn. */
-  function scheduleTurn(): void {
-    if (cancelTurn || !endTurn()) return;
-    cancelTurn = clock.after(
-      0,
-      guarded(() => {
-        cancelTurn = undefined;
-        scheduleTurn();
-      }),
-    );
+    turns.ended();
+    const audited = ledger.audited;
+    const rows = ledger.commit();
+    fanOut(room, rows);
+    traffic.tell(rows);
+    if (rows.length > 0) alarms.set("compaction", compactor.nextDueAt());
+    return rows.length > 0 || ledger.audited > audited;
   }
 
   function guarded(work: () => void): () => void {
     return () => {
       if (stopped) return;
       try {
+        if (hasSlept) wakeUp();
         work();
+        watchStalls();
       } catch (cause) {
         abort(cause);
       }
     };
+  }
+
+  /** Readers who lagged when the room fell asleep go on when they say what they have taken, or at the alarm. */
+  function wakeUp(): void {
+    hasSlept = false;
+    watchExpiry();
+  }
+
+  function watchStalls(): void {
+    if (isWatchingStalls || (replays.sessions.size === 0 && !outflow.isExhausted)) return;
+    isWatchingStalls = true;
+    alarms.set("stalled", clock.now() + stallMs);
   }
 
   function abort(cause: unknown): void {
@@ -114,69 +234,150 @@ export function createRoomCore({
 
   function stop(): void {
     stopped = true;
-    cancelTurn?.();
-    room.presence.stop();
+    turns.stop();
+    presence.stop();
+    replays.stop();
+    alarms.stop();
   }
 
   /** Told once: the attachment remembers it, should the socket's close wake the room. */
   function forget(session: Session): void {
+    const { attachment } = session;
     sessions.delete(session.socket);
-    room.presence.withdraw(session);
+    outflow.release(session);
+    replays.release(session);
+    presence.withdraw(session);
+    delete attachment.presence?.state;
+    delete attachment.toldUpTo;
+    delete attachment.presenceHeld;
+    attachment.caughtUp = false;
+    saveSession(session);
+    observer.gauge("sockets", sessions.size);
+    if (sessions.size === 0) watchExpiry();
   }
 
   function expel(session: Session, { code, message }: FlockError): void {
-    endTurn();
+    if (session.isGone) return;
     if (session.kind === "room") session.socket.send(controlPart({ type: "problem", code, message }));
     forget(session);
     session.socket.close(closeCodeOf(code), code);
+    observer.count("closed", 1, code);
+    const { principal, tokenId } = session.attachment.grant;
+    observer.log("info", "socket closed", { principal, tokenId, code, closeCode: closeCodeOf(code) });
+  }
+
+  /** Closes a session after what it has sent is stored and told. */
+  function dismiss(session: Session, problem: FlockError): void {
+    endTurn();
+    expel(session, problem);
+  }
+
+  function watchExpiry(): void {
+    let earliest: number | undefined;
+    for (const { attachment } of sessions.values()) {
+      const { expiresAt } = attachment.grant;
+      if (expiresAt !== undefined) earliest = Math.min(expiresAt, earliest ?? expiresAt);
+    }
+    alarms.set("expiry", earliest);
+  }
+
+  function ring(): void {
+    // Looked up again, should the alarm be what woke the room.
+    alarms.set("compaction", compactor.nextDueAt());
+    for (const deadline of alarms.takeDue()) meet(deadline);
+  }
+
+  function meet(deadline: Deadline): void {
+    const now = clock.now();
+    switch (deadline) {
+      case "expiry":
+        for (const session of sessions.values()) {
+          const expired = refusalOfTime(session.attachment.grant, now);
+          if (expired) dismiss(session, expired);
+        }
+        watchExpiry();
+        break;
+      case "stalled":
+        isWatchingStalls = false;
+        for (const session of sessions.values()) {
+          const isInTheWay = outflow.isExhausted || replays.sessions.has(session);
+          if (isInTheWay && outflow.owesSince(session, now - stallMs)) dismiss(session, takesNothing());
+        }
+        room.resume();
+        break;
+      case "compaction":
+        // What is staged has later sequences, and a snapshot is of rows.
+        endTurn();
+        compactor.run();
+        alarms.set("compaction", compactor.nextDueAt());
+        break;
+    }
   }
 
   function dispatch(session: Session, message: Uint8Array | string): void {
     if (typeof message === "string") {
       throw new FlockError("protocol/malformed-frame", "A text message: this socket speaks binary only.");
     }
+    traffic.received(message.length);
+    assertAdmitted(session, message.length, limits, clock.now());
     if (session.kind === "room") receiveFrame(room, session, message);
     else receiveStock(room, session, message);
+  }
+
+  /** Runs what a session has led to, and closes it where that was a fault. */
+  function onBehalf(session: Session, work: () => void): void {
+    try {
+      work();
+    } catch (problem) {
+      if (!isFlockError(problem)) throw problem;
+      dismiss(session, problem);
+      return;
+    }
+    if (ledger.stagedBytes >= turnBytes) endTurn();
+    else turns.note();
   }
 
   return {
     accept: (socket, { grant, document }) =>
       guarded(() => {
+        const refusal = refusalOfOpening({ storage, sessions: everyone, limits }, grant, clock.now());
         socket.writeAttachment(
           document === undefined
-            ? { kind: "room", grant }
+            ? { kind: "room", grant, caughtUp: false }
             : {
                 kind: "stock",
                 grant,
                 document,
                 caughtUp: false,
-                presence: { id: room.presenceIds.next(), clock: 0 },
+                presence: { id: refusal ? 0 : presenceIds.next(), clock: 0 },
               },
         );
-        const session = openSession(socket);
+        const session = openSession(socket, { isNew: true });
+        if (refusal) {
+          expel(session, refusal);
+          return;
+        }
         sessions.set(socket, session);
-        if (session.kind === "room") return;
-        greetStock(room, session);
-        scheduleTurn();
+        observer.gauge("sockets", sessions.size);
+        if (grant.expiresAt !== undefined) watchExpiry();
+        if (session.kind === "stock") onBehalf(session, () => greetStock(room, session));
       })(),
     receive: (socket, message) =>
       guarded(() => {
         const session = sessions.get(socket);
-        if (!session) return;
-        try {
-          dispatch(session, message);
-        } catch (problem) {
-          if (!isFlockError(problem)) throw problem;
-          expel(session, problem);
-          return;
-        }
-        scheduleTurn();
+        if (session) onBehalf(session, () => dispatch(session, message));
       })(),
     drop: (socket) =>
       guarded(() => {
         // A close that wakes the room is of a socket that is no longer among the open ones.
         forget(sessions.get(socket) ?? openSession(socket));
+        room.resume();
       })(),
+    alarm() {
+      alarms.rang();
+      guarded(ring)();
+    },
+    administration,
     stop,
   };
 }

@@ -1,4 +1,4 @@
-import { FlockError } from "../../base/index.ts";
+import { equalBytes, FlockError } from "../../base/index.ts";
 import {
   type ControlMessage,
   controlChannel,
@@ -7,11 +7,15 @@ import {
   decodeFrame,
   parseDocumentName,
 } from "../../protocol/index.ts";
+import { answer } from "./answers.ts";
+import { allows } from "./grant.ts";
 import { answerJoin } from "./join.ts";
-import type { LedgerDocument } from "./ledger.ts";
+import type { LedgerDocument, LedgerRefusal } from "./ledger.ts";
 import { controlPart } from "./parts.ts";
 import type { RoomState } from "./room-state.ts";
 import type { RoomSession } from "./session.ts";
+
+const pongPart = controlPart({ type: "pong" });
 
 /**
  * Takes one frame of a room socket: answers at once what may not wait, stages the rest.
@@ -19,17 +23,31 @@ import type { RoomSession } from "./session.ts";
  * @throws the `FlockError` to close the socket with; what preceded it in the frame stays staged
  */
 export function receiveFrame(room: RoomState, session: RoomSession, frame: Uint8Array): void {
-  const channels = new Map<number, LedgerDocument>();
+  let channels: Map<number, LedgerDocument | LedgerRefusal> | undefined;
   for (const { channel, payload } of decodeFrame(frame)) {
+    if (session.isGone) return;
     if (channel !== controlChannel) {
       assertJoined(session);
-      receiveDocument(room, session, channels.get(channel) ?? numbered(room, channel), payload);
+      const document = channels?.get(channel) ?? numbered(room, channel);
+      if ("code" in document) refuse(room, session, channel, document);
+      else receiveDocument(room, session, document, payload);
+      continue;
+    }
+    const known = session.lastNamed;
+    if (known && equalBytes(known.payload, payload)) {
+      channels ??= new Map();
+      channels.set(known.channel, known.document);
       continue;
     }
     const message = decodeControl(payload);
     if (message.type !== "join") assertJoined(session);
     if (message.type === "name") {
-      channels.set(nameable(message.channel), room.ledger.documentNamed(parseDocumentName(message.name)));
+      channels ??= new Map();
+      const document = room.ledger.open(parseDocumentName(message.name), session.attachment.grant);
+      channels.set(nameable(message.channel), document);
+      if (!("code" in document)) {
+        session.lastNamed = { payload: payload.slice(), channel: message.channel, document };
+      }
     } else receiveControl(room, session, message);
   }
 }
@@ -65,18 +83,16 @@ function receiveDocument(
   const message = decodeDocumentMessage(payload);
   switch (message.type) {
     case "step1":
-      session.resyncs.add(document.id);
+      resync(session, document);
       break;
     case "step2":
     case "update": {
-      const refusal = room.ledger.offer(document, message.update, { author: session, grant: session.grant });
+      const { grant } = session.attachment;
+      const isRefill = message.type === "step2" && allows(grant, "admin");
+      const refusal = room.ledger.offer(document, message.update, { author: session, grant, isRefill });
       if (!refusal) break;
-      const { code, resync } = refusal;
-      // A gap makes everything after it in the document a gap too: it is told once.
-      const told =
-        resync && session.refusals.some((other) => other.document === document.id && other.code === code);
-      if (!told) session.refusals.push({ document: document.id, code, message: refusal.message });
-      if (resync) session.resyncs.add(document.id);
+      refuse(room, session, document.id, refusal);
+      if (refusal.resync) resync(session, document);
       break;
     }
     case "awareness":
@@ -84,6 +100,20 @@ function receiveDocument(
       // A provider behind a channel sends these on its own; presence goes by channel 0.
       break;
   }
+}
+
+function resync(session: RoomSession, document: LedgerDocument): void {
+  session.resyncs ??= new Set();
+  session.resyncs.add(document);
+}
+
+/** Refuses what came on a channel. A gap makes everything after it in the document a gap too: it is told once a turn. */
+function refuse(room: RoomState, session: RoomSession, channel: number, refusal: LedgerRefusal): void {
+  const { code, message, resync: isRepeated } = refusal;
+  room.observer.count("updates_refused", 1, code);
+  session.refusals ??= [];
+  const isTold = session.refusals.some((other) => other.channel === channel && other.code === code);
+  if (!isRepeated || !isTold) session.refusals.push({ channel, code, message });
 }
 
 function receiveControl(
@@ -98,26 +128,59 @@ function receiveControl(
     case "mark":
       session.mark = message.number;
       break;
+    case "credit":
+      takeCredit(room, session, message.bytes);
+      break;
+    case "token":
+      room.renew(session, message.token);
+      break;
     case "presence":
-      room.presence.change(session, message.state);
+      // What it has no scope for it cannot have announced either: to withdraw nothing is no fault.
+      if (message.state === undefined || mayTell(room, session, "presence")) {
+        room.presence.change(session, message.state);
+        room.observer.count("presences");
+      }
       break;
     case "signal":
-      passOn(room, session, message.to, message.bytes);
+      if (mayTell(room, session, "signal")) passOn(room, session, message.to, message.bytes);
       break;
     case "ping":
-      session.socket.send(controlPart({ type: "pong" }));
+      answer(room, session, pongPart);
       break;
     default:
       throw new FlockError("protocol/malformed-frame", `Only the relay sends \`${message.type}\`.`);
   }
 }
 
+function mayTell(room: RoomState, session: RoomSession, what: string): boolean {
+  if (allows(session.attachment.grant, "presence")) return true;
+  const message = `A ${what} takes the scope \`presence\`.`;
+  answer(
+    room,
+    session,
+    controlPart({ type: "refuse", channel: controlChannel, code: "edge/forbidden", message }),
+  );
+  return false;
+}
+
+function takeCredit(room: RoomState, session: RoomSession, bytes: number): void {
+  if (session.isCounted && bytes > session.sent) {
+    const message = `A credit of ${bytes} bytes is more than the ${session.sent} that were sent.`;
+    throw new FlockError("protocol/malformed-frame", message);
+  }
+  room.outflow.take(session, bytes);
+  room.resume(session);
+}
+
 /** Signals are told at once, to one presence id or with 0 to all others, and are never stored. */
 function passOn(room: RoomState, session: RoomSession, to: number, bytes: Uint8Array): void {
   const from = session.attachment.presence?.id ?? 0;
   const frame = controlPart({ type: "signalled", from, bytes });
+  room.observer.count("signals");
   for (const other of room.sessions) {
     const id = other.kind === "room" ? other.attachment.presence?.id : undefined;
-    if (id !== undefined && id !== from && (to === 0 || to === id)) other.socket.send(frame);
+    // Lost where the reader is too far behind even for that: whoever signals must not get others closed.
+    if (id !== undefined && id !== from && (to === 0 || to === id))
+      room.outflow.sendNow(other, frame, "signal");
   }
 }

@@ -1,17 +1,35 @@
+import type { Clock, FlockError } from "../../base/index.ts";
+import type { RoomObserver } from "../operations/observer.ts";
+import type { Egress } from "./egress.ts";
 import type { Ledger } from "./ledger.ts";
+import type { RoomLimits } from "./limits.ts";
+import type { Outflow } from "./outflow.ts";
 import type { RoomStorage } from "./ports.ts";
 import type { PresenceBoard } from "./presence.ts";
 import type { PresenceIds } from "./presence-ids.ts";
-import type { Session } from "./session.ts";
+import type { Replays } from "./replay.ts";
+import type { RoomSession, Session } from "./session.ts";
 
 /** What the handlers of both kinds of socket work on. */
 export interface RoomState {
   readonly storage: RoomStorage;
+  readonly clock: Clock;
+  readonly limits: RoomLimits;
+  readonly observer: RoomObserver;
   readonly ledger: Ledger<Session>;
   readonly presence: PresenceBoard;
   readonly presenceIds: PresenceIds;
+  readonly outflow: Outflow;
+  readonly replays: Replays;
+  readonly egress: Egress;
   /** Every open session, the live view. */
   readonly sessions: Iterable<Session>;
   /** The random id of this storage's history. */
   epoch(): string;
+  /** Goes on with a session under another token, once it is checked. */
+  renew(session: RoomSession, token: string): void;
+  /** What was sent has been taken, by this session if one is named: whoever waited for that is sent more. */
+  resume(session?: Session): void;
+  /** Tells a session why, closes it and forgets it; the turn goes on. */
+  expel(session: Session, problem: FlockError): void;
 }

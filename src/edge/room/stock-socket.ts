@@ -1,25 +1,26 @@
 import { FlockError } from "../../base/index.ts";
 import {
   decodeDocumentMessage,
+  decodeFrame,
   emptyUpdate,
   encodeDocumentMessage,
   maxFrameBytes,
   parseDocumentName,
   parseJson,
 } from "../../protocol/index.ts";
+import { answer } from "./answers.ts";
 import { decodeAwareness } from "./awareness.ts";
-import { clocksMessage, sendMessages } from "./fan-out.ts";
-import type { LedgerDocument } from "./ledger.ts";
+import { allows } from "./grant.ts";
+import type { Chunk } from "./replay.ts";
 import type { RoomState } from "./room-state.ts";
 import { type StockSession, saveSession } from "./session.ts";
+import { askStock, probeStock, takeAnswer } from "./stock-flow.ts";
 
-function documentOf(room: RoomState, session: StockSession): LedgerDocument {
-  return room.ledger.documentNamed(parseDocumentName(session.attachment.document));
-}
+const syncedMessage = encodeDocumentMessage({ type: "step2", update: emptyUpdate });
 
-/** Asks a stock client for what the relay lacks: sync step 1, and who is present. */
+/** Asks a stock client for what the relay lacks, where it may write: sync step 1; and shows who is present. */
 export function greetStock(room: RoomState, session: StockSession): void {
-  session.socket.send(clocksMessage(room.ledger, documentOf(room, session).id));
+  if (allows(session.attachment.grant, "write:shared")) askStock(room, session, { isProbe: false });
   room.presence.show(session);
 }
 
@@ -39,38 +40,52 @@ export function receiveStock(room: RoomState, session: StockSession, bytes: Uint
       catchUp(room, session);
       break;
     case "step2":
-    case "update": {
-      const document = documentOf(room, session);
-      const refusal = room.ledger.offerWhole(document, message.update, {
-        author: session,
-        grant: session.grant,
-      });
-      if (refusal && !refusal.resync) throw new FlockError(refusal.code, refusal.message);
-      if (refusal) session.resyncs.add(document.id);
+      if (takeAnswer(room, session, message.update)) takeUpdate(room, session, message.update);
       break;
-    }
+    case "update":
+      takeUpdate(room, session, message.update);
+      break;
     case "awareness":
-      receiveAwareness(room, session, message.update);
+      if (allows(session.attachment.grant, "presence")) announce(room, session, message.update);
+      room.presence.renew(session);
       break;
     case "query-awareness":
-      room.presence.show(session);
+      room.presence.renew(session);
       break;
   }
 }
 
-/** Sends the committed rows once a connection; an empty step 2 then tells the client that it is synced. */
+function takeUpdate(room: RoomState, session: StockSession, update: Uint8Array): void {
+  const { grant, document: name } = session.attachment;
+  const document = room.ledger.open(parseDocumentName(name), grant);
+  const refusal =
+    "code" in document ? document : room.ledger.offerWhole(document, update, { author: session, grant });
+  if (!refusal) return;
+  room.observer.count("updates_refused", 1, refusal.code);
+  if (!refusal.resync) throw new FlockError(refusal.code, refusal.message);
+  session.wantsClocks = true;
+}
+
+/** Sends the rows once a connection; an empty step 2 then tells the client that it is synced. */
 function catchUp(room: RoomState, session: StockSession): void {
-  const { socket, attachment } = session;
-  if (!attachment.caughtUp) {
-    for (const { parts } of room.storage.rowsOf(documentOf(room, session).id)) sendMessages(socket, parts);
-    attachment.caughtUp = true;
-    saveSession(session);
+  if (session.attachment.caughtUp) answer(room, session, syncedMessage);
+  else if (session.attachment.toldUpTo === undefined) {
+    room.replays.begin(session, 0);
+    room.replays.pump();
   }
-  socket.send(encodeDocumentMessage({ type: "step2", update: emptyUpdate }));
+}
+
+/** Sends the messages of these rows, and to a client that has them all for the first time that it is synced. */
+export function sendStockChunk(room: RoomState, session: StockSession, { rows, isLast }: Chunk): void {
+  for (const { parts } of rows) {
+    for (const { payload } of decodeFrame(parts)) room.outflow.send(session, payload);
+  }
+  if (isLast && !session.attachment.caughtUp) room.outflow.send(session, syncedMessage);
+  if (rows.length > 0) probeStock(room, session);
 }
 
 /** A stock client re-sends what it is told of others: only the client that it announced first is its own. */
-function receiveAwareness(room: RoomState, session: StockSession, update: Uint8Array): void {
+function announce(room: RoomState, session: StockSession, update: Uint8Array): void {
   const { attachment } = session;
   const entries = decodeAwareness(update);
   const own = entries.find(({ client }) =>
@@ -78,12 +93,10 @@ function receiveAwareness(room: RoomState, session: StockSession, update: Uint8A
       ? !room.presenceIds.mayBeGiven(client)
       : client === attachment.awarenessClient,
   );
-  if (own) {
-    if (attachment.awarenessClient === undefined) {
-      attachment.awarenessClient = own.client;
-      saveSession(session);
-    }
-    room.presence.change(session, parseJson(own.state) === null ? undefined : own.state);
+  if (!own) return;
+  if (attachment.awarenessClient === undefined) {
+    attachment.awarenessClient = own.client;
+    saveSession(session);
   }
-  room.presence.renew(session);
+  room.presence.change(session, parseJson(own.state) === null ? undefined : own.state);
 }

@@ -33,11 +33,11 @@ export function createInMemoryStorage(): RoomStorage {
 
   function putPlace(run: StoredPlace): void {
     const key = `${run.document}/${run.client}`;
-    const others = (places.get(key) ?? []).filter(({ from }) => from !== run.from);
-    places.set(
-      key,
-      [...others, { ...run }].sort((a, b) => a.from - b.from),
-    );
+    const runs = places.get(key) ?? [];
+    places.set(key, runs);
+    const after = runs.findLastIndex(({ from }) => from <= run.from);
+    const replaces = runs[after]?.from === run.from;
+    runs.splice(replaces ? after : after + 1, replaces ? 1 : 0, { ...run });
   }
 
   /** Throws where a commit takes a name or number twice: before anything is written. */
@@ -71,8 +71,8 @@ export function createInMemoryStorage(): RoomStorage {
     return rows.slice(low);
   }
 
-  function rowsOf(document: number): StoredRow[] {
-    return rows.filter((row) => row.document === document);
+  function rowsOf(document: number, sequence = 0): StoredRow[] {
+    return rowsFrom(sequence + 1).filter((row) => row.document === document);
   }
 
   return {
@@ -93,11 +93,18 @@ export function createInMemoryStorage(): RoomStorage {
       const counted = document === undefined ? rows : rowsOf(document);
       return { rows: counted.length, bytes: counted.reduce((sum, { parts }) => sum + parts.length, 0) };
     },
+    longDocuments(least, limit) {
+      const counts = new Map<number, number>();
+      for (const { document } of rows) counts.set(document, (counts.get(document) ?? 0) + 1);
+      const long = [...counts].filter(([, count]) => count >= least).map(([document]) => document);
+      return long.sort((a, b) => a - b).slice(0, limit);
+    },
     clock: (document, client) => clocks.get(document)?.get(client),
     clocks: (document) => [...(clocks.get(document)?.values() ?? [])],
     placeAt: (document, client, clock) =>
       places.get(`${document}/${client}`)?.findLast(({ from }) => from <= clock),
     auditAfter: (id, limit) => audit.filter((entry) => entry.id > id).slice(0, limit),
+    lastAudit: () => audit.at(-1)?.id ?? 0,
     revocation: (kind, value) => revocations.get(`${kind}/${value}`),
     revocations: () => [...revocations.values()],
     commit(changes) {

@@ -22,10 +22,8 @@ export const migrations: readonly (readonly string[])[] = [
       document INTEGER NOT NULL, client INTEGER NOT NULL, since INTEGER NOT NULL, upto INTEGER NOT NULL,
       depth INTEGER NOT NULL, keyed INTEGER NOT NULL, PRIMARY KEY (document, client, since)
     ) WITHOUT ROWID`,
-    `CREATE TABLE audit (
-      id INTEGER PRIMARY KEY, at INTEGER NOT NULL, principal TEXT NOT NULL, token TEXT NOT NULL,
-      subject TEXT NOT NULL, ranges TEXT NOT NULL, bytes INTEGER NOT NULL, verdict TEXT NOT NULL
-    )`,
+    // One value, JSON: an entry is written every turn, and read whole or not at all.
+    "CREATE TABLE audit (id INTEGER PRIMARY KEY, entry TEXT NOT NULL)",
     `CREATE TABLE revocations (
       kind TEXT NOT NULL, value TEXT NOT NULL, before INTEGER NOT NULL, PRIMARY KEY (kind, value)
     ) WITHOUT ROWID`,

@@ -23,6 +23,14 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
   const { sql } = driver;
   migrate(driver);
 
+  /** The settings as they are committed: asked for every turn, and only written here. */
+  let settings: Map<string, string> | undefined;
+
+  function readSettings(): Map<string, string> {
+    const rows = [...sql.exec("SELECT name, value FROM settings")];
+    return new Map(rows.map((row) => [String(row["name"]), String(row["value"])]));
+  }
+
   function first(query: string, ...bindings: unknown[]): SqlRow | undefined {
     return [...sql.exec(query, ...bindings)][0];
   }
@@ -37,8 +45,8 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
 
   return {
     setting(name) {
-      const row = first("SELECT value FROM settings WHERE name = ?", name);
-      return row && String(row["value"]);
+      settings ??= readSettings();
+      return settings.get(name);
     },
     documentNamed: (name) => toDocument(first("SELECT id, name FROM documents WHERE name = ?", name)),
     documentNumbered: (id) => toDocument(first("SELECT id, name FROM documents WHERE id = ?", id)),
@@ -57,9 +65,13 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
         ),
         toRow,
       ),
-    rowsOf: (document) =>
+    rowsOf: (document, sequence = 0) =>
       mapped(
-        sql.exec("SELECT place, document, parts FROM rows WHERE document = ? ORDER BY place", document),
+        sql.exec(
+          "SELECT place, document, parts FROM rows WHERE document = ? AND place >= ? ORDER BY place",
+          document,
+          (sequence + 1) * maxPieces,
+        ),
         toRow,
       ),
     size(document) {
@@ -69,6 +81,14 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
           : first("SELECT COUNT(*) AS rows, SUM(bytes) AS bytes FROM rows WHERE document = ?", document);
       return { rows: Number(row?.["rows"] ?? 0), bytes: Number(row?.["bytes"] ?? 0) };
     },
+    longDocuments: (rows, limit) =>
+      [
+        ...sql.exec(
+          "SELECT document FROM rows GROUP BY document HAVING COUNT(*) >= ? ORDER BY document LIMIT ?",
+          rows,
+          limit,
+        ),
+      ].map((row) => Number(row["document"])),
     clock(document, client) {
       const row = first(
         "SELECT document, client, clock, owner FROM clocks WHERE document = ? AND client = ?",
@@ -93,7 +113,10 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
       return row && toPlace(row);
     },
     auditAfter: (id, limit) =>
-      [...sql.exec("SELECT * FROM audit WHERE id > ? ORDER BY id LIMIT ?", id, limit)].map(toAuditEntry),
+      [...sql.exec("SELECT id, entry FROM audit WHERE id > ? ORDER BY id LIMIT ?", id, limit)].map(
+        toAuditEntry,
+      ),
+    lastAudit: () => numberOf("SELECT MAX(id) AS number FROM audit"),
     revocation(kind, value) {
       const row = first(
         "SELECT kind, value, before FROM revocations WHERE kind = ? AND value = ?",
@@ -103,7 +126,10 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
       return row && toRevocation(row);
     },
     revocations: () => [...sql.exec("SELECT kind, value, before FROM revocations")].map(toRevocation),
-    commit: (changes) => driver.transactionSync(() => write(sql, changes)),
+    commit(changes) {
+      if (changes.clear || changes.settings) settings = undefined;
+      driver.transactionSync(() => write(sql, changes));
+    },
   };
 }
 
@@ -112,8 +138,10 @@ const versionName = "schema";
 
 function migrate(driver: SqlDriver): void {
   const { sql } = driver;
-  const [versioned] = sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'settings'");
-  const [row] = versioned ? sql.exec("SELECT value FROM settings WHERE name = ?", versionName) : [];
+  // Read to their ends: a cursor that is left open locks the tables that are to be dropped.
+  const tables = [...sql.exec("SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'settings'")];
+  const [row] =
+    tables.length > 0 ? [...sql.exec("SELECT value FROM settings WHERE name = ?", versionName)] : [];
   const version = Number(row?.["value"] ?? 0);
   if (version > migrations.length) {
     throw new RangeError(
@@ -173,17 +201,8 @@ function write(sql: SqlDriver["sql"], changes: StorageCommit): void {
       keyed ? 1 : 0,
     );
   }
-  for (const { at, principal, tokenId, subject, ranges, bytes, verdict } of changes.audit ?? []) {
-    sql.exec(
-      "INSERT INTO audit (at, principal, token, subject, ranges, bytes, verdict) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      at,
-      principal,
-      tokenId,
-      subject,
-      JSON.stringify(ranges),
-      bytes,
-      verdict,
-    );
+  for (const entry of changes.audit ?? []) {
+    sql.exec("INSERT INTO audit (entry) VALUES (?)", JSON.stringify(entry));
   }
   if (changes.trimAudit !== undefined) {
     // The newest stays, because SQLite numbers on from the highest that it finds.

@@ -1,4 +1,5 @@
 import type {
+  AuditEntry,
   StoredAuditEntry,
   StoredClock,
   StoredDocument,
@@ -48,16 +49,7 @@ export function toPlace(row: SqlRow): StoredPlace {
 }
 
 export function toAuditEntry(row: SqlRow): StoredAuditEntry {
-  return {
-    at: Number(row["at"]),
-    principal: String(row["principal"]),
-    tokenId: String(row["token"]),
-    subject: String(row["subject"]),
-    ranges: JSON.parse(String(row["ranges"])) as StoredAuditEntry["ranges"],
-    bytes: Number(row["bytes"]),
-    verdict: String(row["verdict"]),
-    id: Number(row["id"]),
-  };
+  return { ...(JSON.parse(String(row["entry"])) as AuditEntry), id: Number(row["id"]) };
 }
 
 export function toRevocation(row: SqlRow): StoredRevocation {

@@ -102,5 +102,5 @@ export async function mintShareLink({
 }: MintShareLinkOptions): Promise<string> {
   const scopes: TokenScope[] = presence ? ["read", "refs:get", "presence"] : ["read", "refs:get"];
   const token = await mintToken({ ...(terms as MintingKey & TokenTerms), subject, scopes });
-  return formatShareLink(page, { room: terms.room, token });
+  return formatShareLink(page, { room: terms.room, principal: subject, token });
 }

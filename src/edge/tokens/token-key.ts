@@ -30,7 +30,7 @@ export const publicJwkSchema = z
     kty: z.literal("OKP", { error: "must be OKP" }),
     crv: z.literal("Ed25519", { error: "must be Ed25519" }),
     x: z.string().regex(ed25519Bytes, { error: "must be 32 bytes in base64url" }),
-    d: z.undefined({ error: "is the private half, which belongs to the issuer alone" }),
+    d: z.never({ error: "is the private half, which belongs to the issuer alone" }).optional(),
     alg: z.enum(["EdDSA", "Ed25519"], { error: "must be EdDSA" }).optional(),
   })
   .transform(({ kty, crv, x }): PublicJwk => ({ kty, crv, x }));

@@ -8,11 +8,15 @@ export interface Cursor {
   readonly bytes: Uint8Array;
   position: number;
   refusal: Refusal | undefined;
+  /** Whatever is nested in what is being read; one for a whole scan, since an update may hold half a million arrays. */
+  readonly open: number[];
+  /** Arrays, objects and byte strings that were read. */
+  containers: number;
 }
 
 /** Creates a cursor at the first byte. */
 export function createCursor(bytes: Uint8Array): Cursor {
-  return { bytes, position: 0, refusal: undefined };
+  return { bytes, position: 0, refusal: undefined, open: [], containers: 0 };
 }
 
 /** How many bytes are left to read. */

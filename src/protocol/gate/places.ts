@@ -10,7 +10,7 @@ export interface Places {
   limits: GateLimits;
   /** How deep the container is nested. */
   depths: number[];
-  /** Whether the item lies under a key of a map. */
+  /** Whether the item lies under a key of a nested map. */
   keyed: boolean[];
 }
 
@@ -45,7 +45,6 @@ export function placeStruct(
   if (from + length <= known) return;
   inheritPlace(table, places, block, struct);
   const flags = table.flags[struct]!;
-  if ((flags & flag.keyed) !== 0) places.keyed[struct] = true;
   const { typeDepth } = places.limits;
   if (places.depths[struct]! + ((flags & flag.type) !== 0 ? 1 : 0) > typeDepth) {
     const why = `Shared types are nested deeper than ${typeDepth}: flatten them`;
@@ -59,7 +58,10 @@ export function placeStruct(
   }
 }
 
-/** Takes depth and key from the first id that a struct has: origin, right origin, parent. */
+/**
+ * Takes depth and key from the first id that a struct has; only where that is its parent does its own flag count. Keys
+ * of a root map do not: a root type is never collected.
+ */
 function inheritPlace(table: StructTable, places: Places, block: number, struct: number): void {
   const { profile, context, depths, keyed } = places;
   if (profile === "register") {
@@ -70,14 +72,15 @@ function inheritPlace(table: StructTable, places: Places, block: number, struct:
   const first = struct * idWidth;
   const at = ids[first] !== none ? first : ids[first + 2] !== none ? first + 2 : first + 4;
   const client = ids[at]!;
+  const isParent = at === first + 4;
   if (client === none) return;
   const clock = ids[at + 1]!;
-  const isParent = at === first + 4;
   const target = findNew(table, block, struct, client, clock);
   const place = target === none ? context.placeOf(client, clock) : undefined;
   const depth = place ? place.depth : depths[target]!;
   depths[struct] = isParent ? depth + 1 : depth;
-  if (!isParent) keyed[struct] = place ? place.keyed : keyed[target]!;
+  if (isParent) keyed[struct] = (table.flags[struct]! & flag.keyed) !== 0;
+  else keyed[struct] = depth > 0 && (place ? place.keyed : keyed[target]!);
 }
 
 /** Where the new items lie, neighbours of one kind of place as one run; a register has but one place. */
@@ -90,7 +93,7 @@ export function placeRuns(table: StructTable, { profile, depths, keyed: underKey
       const to = endOfStruct(table, block, struct);
       const depth = depths[struct]!;
       const keyed = underKey[struct]!;
-      if ((depth === 0 && !keyed) || to <= known) continue;
+      if (depth === 0 || to <= known) continue;
       const last = runs[runs.length - 1];
       const goesOn = last?.client === client && last.to === from;
       if (goesOn && last.depth === depth && last.keyed === keyed) last.to = to;

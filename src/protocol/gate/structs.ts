@@ -103,11 +103,11 @@ function readParent(cursor: Cursor, struct: Struct, rules: ProfileRules): void {
 const lastTypeReference = 2;
 
 /** Moves past a content and returns the clocks that it takes. */
-function readContent(cursor: Cursor, contentKind: number, { valueDepth }: GateLimits): number {
+function readContent(cursor: Cursor, contentKind: number, limits: GateLimits): number {
   switch (contentKind) {
     case kind.any: {
       const count = readCount(cursor, 1);
-      for (let index = 0; index < count && !cursor.refusal; index++) skipValue(cursor, valueDepth);
+      for (let index = 0; index < count && !cursor.refusal; index++) skipValue(cursor, limits);
       return count;
     }
     case kind.string:
@@ -119,10 +119,10 @@ function readContent(cursor: Cursor, contentKind: number, { valueDepth }: GateLi
       return 1;
     case kind.format:
       readKey(cursor);
-      skipJson(cursor, valueDepth);
+      skipJson(cursor, limits.valueDepth);
       return 1;
     case kind.embed:
-      skipJson(cursor, valueDepth);
+      skipJson(cursor, limits.valueDepth);
       return 1;
     default:
       if (readVarUint(cursor) > lastTypeReference) {

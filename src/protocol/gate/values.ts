@@ -1,5 +1,6 @@
 import { type Cursor, readByte, readCount, readVarUint, refuse, skipBytes, skipVarInt } from "./cursor.ts";
 import { readKey, readText } from "./text.ts";
+import type { GateLimits } from "./verdict.ts";
 
 /** The tags of lib0's any-encoding. */
 const tag = {
@@ -17,35 +18,38 @@ const tag = {
   undefined: 127,
 } as const;
 
-/** Moves past one any-encoded value with at most `maxDepth` arrays and objects within one another. */
-export function skipValue(cursor: Cursor, maxDepth: number): void {
+/** Moves past one any-encoded value within the limits of depth and number. */
+export function skipValue(cursor: Cursor, { valueDepth, containers }: GateLimits): void {
   const first = skipScalar(cursor);
-  if (first === tag.array || first === tag.object) skipNested(cursor, first, maxDepth);
+  if (first === tag.array || first === tag.object) skipNested(cursor, first, valueDepth);
+  if (cursor.containers > containers) {
+    refuse(
+      cursor,
+      "gate/bounds",
+      `More than ${containers} arrays, objects and byte strings: send by reference`,
+    );
+  }
 }
 
-type Container = typeof tag.array | typeof tag.object;
-
 /** Iterative, so that the depth of the input never is the depth of our stack. */
-function skipNested(cursor: Cursor, outermost: Container, maxDepth: number): void {
-  const kinds: Container[] = [];
-  const pending: number[] = [];
-  let opened: number = outermost;
+function skipNested(cursor: Cursor, outermost: number, maxDepth: number): void {
+  // Of each open container, twice what is left to read in it, and one more where it is an object.
+  const { open } = cursor;
+  let opened = outermost;
   do {
     if (opened === tag.array || opened === tag.object) {
-      if (kinds.length >= maxDepth) {
+      if (open.length >= maxDepth) {
         refuse(cursor, "gate/depth", `A value is nested deeper than ${maxDepth}: flatten it`);
         return;
       }
-      kinds.push(opened);
-      pending.push(readCount(cursor, opened === tag.object ? 2 : 1));
+      const isObject = opened === tag.object ? 1 : 0;
+      const count = readCount(cursor, 1 + isObject);
+      if (count > 0) open.push(count * 2 + isObject);
     }
-    while (pending.length > 0 && pending[pending.length - 1] === 0) {
-      kinds.pop();
-      pending.pop();
-    }
-    if (kinds.length === 0) return;
-    pending[pending.length - 1]!--;
-    if (kinds[kinds.length - 1] === tag.object) readKey(cursor);
+    while (open.length > 0 && open[open.length - 1]! < 2) open.pop();
+    if (open.length === 0) return;
+    open[open.length - 1]! -= 2;
+    if ((open[open.length - 1]! & 1) === 1) readKey(cursor);
     opened = skipScalar(cursor);
   } while (!cursor.refusal);
 }
@@ -58,8 +62,10 @@ function skipScalar(cursor: Cursor): number {
     case tag.null:
     case tag.true:
     case tag.false:
+      break;
     case tag.array:
     case tag.object:
+      cursor.containers++;
       break;
     case tag.integer:
       skipVarInt(cursor);
@@ -75,6 +81,7 @@ function skipScalar(cursor: Cursor): number {
       readText(cursor);
       break;
     case tag.bytes:
+      cursor.containers++;
       skipBytes(cursor, readVarUint(cursor));
       break;
     default:

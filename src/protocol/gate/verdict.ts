@@ -18,11 +18,11 @@ export interface GateContext {
 export interface GatePlace {
   /** How deep the container is nested: 0 directly in a root type. */
   depth: number;
-  /** Whether it lies under a key of a map. */
+  /** Whether it lies under a key of a nested map; of no account in a root type. */
   keyed: boolean;
 }
 
-/** The place of most items, and of those that no run names: in a root list or text. */
+/** The place of most items, and of those that no run names: in a root type. */
 export const rootPlace: GatePlace = Object.freeze({ depth: 0, keyed: false });
 
 /** Bounds of one accepted update. */
@@ -35,6 +35,8 @@ export interface GateLimits {
   typeDepth: number;
   /** Nesting of arrays and objects within one value. */
   valueDepth: number;
+  /** Arrays, objects and byte strings in all values together: each takes a decoder up to 200 bytes, and 2 on the wire. */
+  containers: number;
 }
 
 /** The limits that hold where the caller names no others. */
@@ -43,6 +45,7 @@ export const gateLimits: Readonly<GateLimits> = {
   deleteRanges: 10_000,
   typeDepth: 4,
   valueDepth: 32,
+  containers: 100_000,
 };
 
 export interface GateOptions {
@@ -75,7 +78,7 @@ export interface Acceptance {
   ok: true;
   /** The structs of the update, one range a client, known ones included: ownership is checked over all of them. */
   ranges: AcceptedRange[];
-  /** Profile `shared`: the new items that lie elsewhere than in `rootPlace`, for `placeOf` from now on. */
+  /** Profile `shared`: the new items that do not lie in a root type, for `placeOf` from now on. */
   places: PlaceRun[];
   /** Whether the update deletes anything. */
   deletes: boolean;

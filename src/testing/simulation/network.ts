@@ -69,12 +69,12 @@ export function createLine(
 
   host.onKill(() => cut());
 
-  const openSocket: OpenSocket = (url, _protocols, events) => {
+  const openSocket: OpenSocket = (url, protocols, events) => {
     const { pathname } = new URL(url);
-    return connect(pathname, events);
+    return connect(pathname, protocols, events);
   };
 
-  function connect(path: string, events: SocketEvents) {
+  function connect(path: string, protocols: readonly string[], events: SocketEvents) {
     let phase: "opening" | "open" | "closed" = "opening";
     let severed = false;
     let peer: RelayPeer | undefined;
@@ -123,7 +123,7 @@ export function createLine(
     timeline.after(latencyMs(), `${host.name} dials`, () => {
       if (severed || phase === "closed") return;
       peer = state.isUp
-        ? relay.accept(path, {
+        ? relay.accept(path, protocols, {
             send(frame) {
               if (severed) return;
               timeline.note(`relay sends ${host.name} ${frame.length} ${hashBytes(frame).toString(16)}`);

@@ -1,8 +1,10 @@
-import type { Clock, RandomBytes } from "../../base/index.ts";
-import { type TokenScope, tokenScopes } from "../../protocol/index.ts";
+import type { Clock, RandomBytes, Undo } from "../../base/index.ts";
+import type { RoomAdministration } from "../../edge/index.ts";
+import { bearerPrefix, socketPath, tokenScopes } from "../../protocol/index.ts";
 import { createHost, type Host } from "./host.ts";
 import type { SimulatedRandom } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
+import { openGrant, type RelayGrant } from "./tokens.ts";
 
 /** A socket as the relay's code sees it; `Attachment` is what it remembers of one while it sleeps. */
 export interface RelaySocket<Attachment> {
@@ -19,18 +21,14 @@ export interface RelayCorePorts<Storage, Attachment> {
   sockets: Iterable<RelaySocket<Attachment>>;
   clock: Clock;
   random: RandomBytes;
+  /** Reads the token that an open socket goes on with. */
+  verifyToken(token: string): Promise<RelayGrant>;
+  /** The one alarm of the room; it outlives a sleep and a crash. */
+  setAlarm(atMs: number | undefined): void;
   fail(cause: unknown): void;
 }
 
-/** Whom a simulated socket speaks for. */
-export interface RelayGrant {
-  principal: string;
-  scopes: readonly TokenScope[];
-  tokenId: string;
-  issuedAt: number;
-}
-
-/** Everybody is the same principal and may do everything, as at a relay in development mode. */
+/** Who brings no token is the same principal as all of them and may do everything, as at a relay in development mode. */
 const everything: RelayGrant = { principal: "anon", scopes: tokenScopes, tokenId: "simulated", issuedAt: 0 };
 
 /** One room of the relay at work. */
@@ -38,6 +36,8 @@ export interface RelayCore<Attachment> {
   accept(socket: RelaySocket<Attachment>, opening: { grant: RelayGrant }): void;
   receive(socket: RelaySocket<Attachment>, message: Uint8Array): void;
   drop(socket: RelaySocket<Attachment>): void;
+  alarm(): void;
+  readonly administration: RoomAdministration;
   stop(): void;
 }
 
@@ -62,6 +62,12 @@ export interface SimulatedRelay {
    * platform does not let it sleep, and nothing happens.
    */
   sleep(): void;
+  /**
+   * What an administrator does with a room.
+   *
+   * @throws RangeError while the process is down
+   */
+  administer(room: string): RoomAdministration;
   /** Crashes, wipes the storage of every room, and starts: a relay restored from nothing. Blobs stay. */
   reset(): void;
 }
@@ -83,14 +89,17 @@ export interface RemoteClient {
 
 /** The relay with the side that the network uses. */
 export interface RelayProcess extends SimulatedRelay {
-  /** Takes a connection; undefined while the process is down. */
-  accept(path: string, client: RemoteClient): RelayPeer | undefined;
+  /** Takes a connection with the subprotocols that it offers; undefined while the process is down. */
+  accept(path: string, protocols: readonly string[], client: RemoteClient): RelayPeer | undefined;
 }
 
 interface RelayRoom<Storage, Attachment> {
   storage: Storage;
   core: RelayCore<Attachment> | undefined;
   open: Map<RelaySocket<Attachment>, RemoteClient>;
+  cancelAlarm: Undo;
+  /** The alarm came while the process was down. */
+  isAlarmDue: boolean;
 }
 
 /** A busy process serves its timers a little late, so that turns with more than one frame in them occur. */
@@ -109,6 +118,30 @@ export function createSimulatedRelay<Storage, Attachment>(
     return createHost(timeline, "relay", () => random.between(0, latestTimerMs));
   }
 
+  function roomAt(path: string): RelayRoom<Storage, Attachment> {
+    const present = rooms.get(path);
+    if (present) return present;
+    const made: RelayRoom<Storage, Attachment> = {
+      storage: code.createStorage(),
+      core: undefined,
+      open: new Map(),
+      cancelAlarm: () => {},
+      isAlarmDue: false,
+    };
+    rooms.set(path, made);
+    return made;
+  }
+
+  function setAlarm(room: RelayRoom<Storage, Attachment>, atMs: number | undefined): void {
+    room.cancelAlarm();
+    if (atMs === undefined) return;
+    room.cancelAlarm = timeline.after(atMs - timeline.now(), "relay: alarm", () => {
+      const core = coreOf(room);
+      if (core) core.alarm();
+      else room.isAlarmDue = true;
+    });
+  }
+
   function coreOf(room: RelayRoom<Storage, Attachment>): RelayCore<Attachment> | undefined {
     if (!process) return undefined;
     room.core ??= code.createCore({
@@ -116,6 +149,8 @@ export function createSimulatedRelay<Storage, Attachment>(
       sockets: [...room.open.keys()],
       clock: process.clock,
       random: random.bytes,
+      verifyToken: async (token) => openGrant(token),
+      setAlarm: (atMs) => setAlarm(room, atMs),
       fail() {
         room.core = undefined;
         room.open.clear();
@@ -138,6 +173,11 @@ export function createSimulatedRelay<Storage, Attachment>(
 
   function start(): void {
     process ??= boot();
+    for (const room of rooms.values()) {
+      if (!room.isAlarmDue) continue;
+      room.isAlarmDue = false;
+      coreOf(room)?.alarm();
+    }
   }
 
   return {
@@ -155,14 +195,19 @@ export function createSimulatedRelay<Storage, Attachment>(
         coreOf(room);
       }
     },
+    administer(room) {
+      const core = coreOf(roomAt(socketPath(room)));
+      if (!core) throw new RangeError("The relay is down: start it first.");
+      return core.administration;
+    },
     reset() {
       crash();
+      for (const room of rooms.values()) room.cancelAlarm();
       rooms.clear();
       start();
     },
-    accept(path, client) {
-      const room = rooms.get(path) ?? { storage: code.createStorage(), core: undefined, open: new Map() };
-      rooms.set(path, room);
+    accept(path, protocols, client) {
+      const room = roomAt(path);
       const core = coreOf(room);
       if (!core) return undefined;
       let attachment: Attachment | undefined;
@@ -178,7 +223,8 @@ export function createSimulatedRelay<Storage, Attachment>(
         },
       };
       room.open.set(socket, client);
-      core.accept(socket, { grant: everything });
+      const bearer = protocols.find((protocol) => protocol.startsWith(bearerPrefix));
+      core.accept(socket, { grant: bearer ? openGrant(bearer.slice(bearerPrefix.length)) : everything });
       return {
         receive(frame) {
           if (room.open.has(socket)) coreOf(room)?.receive(socket, frame);

@@ -1,10 +1,12 @@
 import type { Clock } from "../../base/index.ts";
 import type { StateSchema } from "../../crdt/index.ts";
+import { type TokenScope, tokenScopes } from "../../protocol/index.ts";
 import { openRoom, type Room, type RoomOptions, type RoomPlatform } from "../../room/index.ts";
 import type { SimulatedBrowser } from "./browser.ts";
 import type { Host } from "./host.ts";
 import type { CutOptions, Line } from "./network.ts";
 import { createSimulatedPersistence } from "./persistence.ts";
+import { sealGrant } from "./tokens.ts";
 
 /** One tab, from its opening until it is closed or crashes. */
 export interface SimulatedReplica {
@@ -15,7 +17,7 @@ export interface SimulatedReplica {
   readonly clock: Clock;
   /** What a room takes of the machine; `open` hands it in. */
   readonly platform: RoomPlatform;
-  /** Opens a room in this tab, at the simulated relay. Wait for it with `simulation.until`. */
+  /** Opens a room in this tab, at the simulated relay, with the replica's tokens. Wait for it with `simulation.until`. */
   open<S extends StateSchema = Record<never, never>>(
     room: string,
     options?: Omit<RoomOptions<S>, "relay">,
@@ -32,7 +34,18 @@ export interface SimulatedReplica {
   crash(): void;
 }
 
+/** Whom a replica's tokens speak for and what they allow. */
+export interface SimulatedIdentity {
+  principal: string;
+  /** Default every one but `admin`. */
+  scopes?: readonly TokenScope[];
+  /** How long a token holds. Default ten minutes. */
+  tokenLifeMs?: number;
+}
+
 export interface ReplicaOptions {
+  /** Without one it brings no token. */
+  identity: SimulatedIdentity | undefined;
   host: Host;
   browser: SimulatedBrowser;
   line: Line;
@@ -41,9 +54,20 @@ export interface ReplicaOptions {
   fetch: typeof fetch;
 }
 
+const usualScopes = tokenScopes.filter((scope) => scope !== "admin");
+const usualLifeMs = 10 * 60_000;
+
 /** Creates a tab in a browser. */
 export function createSimulatedReplica(options: ReplicaOptions): SimulatedReplica {
-  const { host, browser, line, relayUrl, random, fetch } = options;
+  const { host, browser, line, relayUrl, random, fetch, identity } = options;
+  let tokens = 0;
+
+  function mint({ principal, scopes = usualScopes, tokenLifeMs = usualLifeMs }: SimulatedIdentity): string {
+    const issuedAt = host.clock.now();
+    const tokenId = `${host.name}-${++tokens}`;
+    return sealGrant({ principal, scopes, tokenId, issuedAt, expiresAt: issuedAt + tokenLifeMs });
+  }
+
   const platform: RoomPlatform = {
     persistence: createSimulatedPersistence(browser.disk, host),
     openReferences: (name) => browser.openReferences(name),
@@ -61,7 +85,13 @@ export function createSimulatedReplica(options: ReplicaOptions): SimulatedReplic
     },
     clock: host.clock,
     platform,
-    open: (room, roomOptions) => openRoom(room, { platform, ...roomOptions, relay: relayUrl }),
+    open: (room, roomOptions) =>
+      openRoom(room, {
+        platform,
+        ...(identity && { principal: identity.principal, token: () => mint(identity) }),
+        ...roomOptions,
+        relay: relayUrl,
+      }),
     cut: (cutOptions) => line.cut(cutOptions),
     partition: (cutOptions) => line.partition(cutOptions),
     heal: () => line.heal(),

@@ -7,7 +7,7 @@ import { createHost, type Host } from "./host.ts";
 import { createLine, type LineState } from "./network.ts";
 import { createSimulatedRandom, type SimulatedRandom } from "./random.ts";
 import { createSimulatedRelay, type RelayCode, type SimulatedRelay } from "./relay.ts";
-import { createSimulatedReplica, type SimulatedReplica } from "./replica.ts";
+import { createSimulatedReplica, type SimulatedIdentity, type SimulatedReplica } from "./replica.ts";
 import { createSettler } from "./settling.ts";
 import { createTabChannels, type TabChannelFaults } from "./tab-channels.ts";
 import { createTimeline } from "./timeline.ts";
@@ -50,7 +50,7 @@ export interface Simulation extends Closable {
   /** Milliseconds since the epoch, of virtual time. */
   now(): number;
   /** Opens a tab. Tabs of one browser share its disk, its locks and its channels; a name may be used again after a crash. */
-  replica(name: string, options?: { browser?: string }): SimulatedReplica;
+  replica(name: string, options?: { browser?: string; identity?: SimulatedIdentity }): SimulatedReplica;
   /** Lets time pass, with all that is due meanwhile. */
   advance(ms: number): Promise<void>;
   /**
@@ -121,7 +121,10 @@ export function createSimulation<Storage, Attachment>(
     return made;
   }
 
-  function replica(name: string, { browser = name }: { browser?: string } = {}): SimulatedReplica {
+  function replica(
+    name: string,
+    { browser = name, identity }: { browser?: string; identity?: SimulatedIdentity } = {},
+  ): SimulatedReplica {
     if (hosts.some((host) => host.name === name && host.alive)) {
       throw new RangeError(`The replica ${name} is open: crash it first, or take another name.`);
     }
@@ -133,6 +136,7 @@ export function createSimulation<Storage, Attachment>(
     const latencyMs = (): number => draw.between(1, networkMs);
     const line = createLine({ timeline, random: draw.fork("line"), relay, host, latencyMs }, state);
     return createSimulatedReplica({
+      identity,
       host,
       browser: browserNamed(browser),
       line,

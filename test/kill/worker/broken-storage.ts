@@ -1,13 +1,13 @@
-import type { SqlDriver } from "../../../src/edge/index.ts";
+import type { RoomObjectStorage } from "../../../src/edge/index.ts";
 import { withMethods } from "./failing-storage.ts";
 
 /**
  * What a broken relay would do, for the suite to catch.
  * `late-rows`: a turn is written after it was acknowledged and passed on.
  * `torn-snapshots`: a compaction deletes in one transaction and inserts in a later one.
- * `forgotten-settings`: what the room assigns, its epoch and presence ids, is not kept.
+ * `forgotten-presences`: which presence ids are given is not kept.
  */
-export type Breakage = "late-rows" | "torn-snapshots" | "forgotten-settings";
+export type Breakage = "late-rows" | "torn-snapshots" | "forgotten-presences";
 
 const lateMs = 40;
 
@@ -20,7 +20,7 @@ interface Statement {
 const spoils: Record<Breakage, (each: Statement, all: readonly Statement[]) => boolean> = {
   "late-rows": (_, all) => all.some(isInsertedRow) && !all.some(isDeletedRow),
   "torn-snapshots": (each, all) => isInsertedRow(each) && all.some(isDeletedRow),
-  "forgotten-settings": ({ query }) => /INTO settings/i.test(query),
+  "forgotten-presences": ({ bindings }) => bindings[0] === "presences",
 };
 
 function isInsertedRow({ query }: Statement): boolean {
@@ -32,7 +32,7 @@ function isDeletedRow({ query }: Statement): boolean {
 }
 
 /** A room's storage that breaks one promise. */
-export function brokenStorage(driver: SqlDriver, breakage: Breakage): SqlDriver {
+export function brokenStorage(driver: RoomObjectStorage, breakage: Breakage): RoomObjectStorage {
   let recorded: Statement[] | undefined;
   const write = (statements: readonly Statement[]) =>
     driver.transactionSync(() => {
@@ -53,7 +53,7 @@ export function brokenStorage(driver: SqlDriver, breakage: Breakage): SqlDriver 
         const result = run();
         write(all.filter((each) => !spoils[breakage](each, all)));
         const spoilt = all.filter((each) => spoils[breakage](each, all));
-        if (breakage !== "forgotten-settings" && spoilt.length > 0) setTimeout(() => write(spoilt), lateMs);
+        if (breakage !== "forgotten-presences" && spoilt.length > 0) setTimeout(() => write(spoilt), lateMs);
         return result;
       } finally {
         recorded = undefined;

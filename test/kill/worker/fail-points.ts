@@ -6,6 +6,8 @@ export interface FailPoints {
   counts(): Record<string, number>;
   /** A step of the code: at the armed one it is printed, and nothing in this process goes on. */
   reach(step: string): void;
+  /** Names the steps from here on after an event; returns the way back. */
+  enter(event: string): () => void;
   /** Names the steps within `run` after the event that it serves. */
   during<T>(event: string, run: () => T): T;
 }
@@ -15,6 +17,14 @@ export function createFailPoints(): FailPoints {
   const counted = new Map<string, number>();
   let armed: { step: string; hits: number } | undefined;
   let event = "later";
+
+  function enter(name: string): () => void {
+    const outer = event;
+    event = name;
+    return () => {
+      event = outer;
+    };
+  }
 
   return {
     arm(step, hits) {
@@ -32,13 +42,13 @@ export function createFailPoints(): FailPoints {
       console.log(JSON.stringify({ reached: name }));
       for (;;);
     },
+    enter,
     during(name, run) {
-      const outer = event;
-      event = name;
+      const leave = enter(name);
       try {
         return run();
       } finally {
-        event = outer;
+        leave();
       }
     },
   };

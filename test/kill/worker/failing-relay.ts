@@ -1,4 +1,10 @@
-import { createRelay, type RelayBindings, RoomObject as Room, type RoomObjectContext } from "../../../src/edge/index.ts";
+import {
+  createRelay,
+  MetricsObject,
+  type RelayBindings,
+  RoomObject as Room,
+  type RoomObjectContext,
+} from "../../../src/edge/index.ts";
 import { controlChannel, decodeControl, decodeFrame } from "../../../src/protocol/index.ts";
 import { type Breakage, brokenStorage } from "./broken-storage.ts";
 import { createFailPoints } from "./fail-points.ts";
@@ -8,9 +14,12 @@ import { failingStorage, withMethods } from "./failing-storage.ts";
 
 interface Bindings extends RelayBindings {
   BREAKAGE?: Breakage;
+  /** The step to stand still at, from the beginning. */
+  ARMED?: string;
 }
 
 const points = createFailPoints();
+let isArmed = false;
 const relay = createRelay();
 
 /** Room and Worker share one global scope, and so one list of points. */
@@ -35,20 +44,24 @@ function contentOf(bytes: Uint8Array): string {
   }
 }
 
+export { MetricsObject };
+
 export class RoomObject extends Room {
   private readonly real: RoomObjectContext;
 
   constructor(context: RoomObjectContext, env: Bindings) {
-    points.during("waking", () => points.reach("begins"));
-    const storage = failingStorage(
-      env.BREAKAGE ? brokenStorage(context.storage, env.BREAKAGE) : context.storage,
-      points,
-    );
-    super(withMethods(context, { storage }));
+    const driver = env.BREAKAGE ? brokenStorage(context.storage, env.BREAKAGE) : context.storage;
+    if (env.ARMED && !isArmed) points.arm(env.ARMED, 1);
+    isArmed = true;
+    const leave = points.enter("waking");
+    points.reach("begins");
+    super(withMethods(context, { storage: failingStorage(driver, points) }), env);
+    points.reach("ends");
+    leave();
     this.real = context;
   }
 
-  override fetch(request: Request): Response {
+  override fetch(request: Request): Response | Promise<Response> {
     return this.event("opening", () => super.fetch(request));
   }
 
@@ -58,6 +71,10 @@ export class RoomObject extends Room {
 
   override webSocketClose(...closing: Parameters<Room["webSocketClose"]>): void {
     this.event("close", () => super.webSocketClose(...closing));
+  }
+
+  override alarm(): void {
+    this.event("alarm", () => super.alarm());
   }
 
   private event<T>(name: string, serve: () => T): T {

@@ -1,16 +1,21 @@
-import type { SqlDriver } from "../../../src/edge/index.ts";
+import type { RoomObjectStorage } from "../../../src/edge/index.ts";
 import type { FailPoints } from "./fail-points.ts";
 
-const statement = /^\s*(INSERT|DELETE|UPDATE|REPLACE)\b(?:.*?\b(?:INTO|FROM)\s+|\s+)(\w+)/is;
+const statement =
+  /^\s*(INSERT(?: OR \w+)? INTO|DELETE FROM|UPDATE|(?:CREATE|ALTER|DROP) \w+)(?: IF(?: NOT)? EXISTS)? (\w+)/i;
 
 /** The storage of a room with a step before, within and after each transaction, and after each statement that writes. */
-export function failingStorage(driver: SqlDriver, points: FailPoints): SqlDriver {
+export function failingStorage(driver: RoomObjectStorage, points: FailPoints): RoomObjectStorage {
   return withMethods(driver, {
+    async setAlarm(atMs) {
+      await driver.setAlarm(atMs);
+      points.reach("alarm set");
+    },
     sql: {
       exec(query: string, ...bindings: unknown[]) {
         const result = driver.sql.exec(query, ...bindings);
         const [, verb, table] = statement.exec(query) ?? [];
-        if (verb && table) points.reach(`${verb.toLowerCase()} ${table}`);
+        if (verb && table) points.reach(`${verb.split(" ")[0]?.toLowerCase()} ${table}`);
         return result;
       },
     },

@@ -32,7 +32,7 @@ export function placeOfItem(struct: Y.Item | Y.GC): GatePlace | undefined {
     depth++;
     container = item.parent as Y.AbstractType<unknown>;
   }
-  return { depth, keyed: struct.parentSub !== null };
+  return { depth, keyed: depth > 0 && struct.parentSub !== null };
 }
 
 /** The context that a relay keeps as rows, and nothing else: from verdicts alone. */

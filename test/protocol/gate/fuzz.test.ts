@@ -5,8 +5,8 @@ import { inventTrial, layGrounds, mutateTrial } from "./grammar.ts";
 import { examine, type Trial } from "./property.ts";
 import { createRandom } from "./random.ts";
 
-/** Inputs in all; `FLOCKSTATE_FUZZ` raises it. */
-const inputs = Number(process.env["FLOCKSTATE_FUZZ"] ?? 20_000);
+/** Inputs in all, half of them mutated and half made up; `FLOCKSTATE_FUZZ` raises it. */
+const inputs = Number(process.env["FLOCKSTATE_FUZZ"] ?? 100_000);
 const grounds = layGrounds();
 
 /** The trial of a seed: odd seeds mutate, even ones invent. */

@@ -8,7 +8,7 @@ import { createRandom, type Random } from "./random.ts";
 const owner = 77;
 
 /** States of documents to offer updates to, with honest updates that come next. */
-interface Ground {
+export interface Ground {
   profile: GateProfile;
   state: Uint8Array;
   next: Uint8Array[];
@@ -201,12 +201,15 @@ function inventContent(
   }
 }
 
+/** Invented deletions reach this many clocks back: a client may claim 2^31 of them. */
+const longestDeletes = 400;
+
 function inventDeletes(random: Random, clients: readonly number[], known: Map<number, number>): DeleteSpec[] {
   const chosen = [...new Set([random.pick(clients), random.pick(clients)])].sort((a, b) => b - a);
   return chosen.map((client) => {
     const ranges: [number, number][] = [];
     const end = Math.max(1, known.get(client) ?? 0) + random.below(random.chance(0.2) ? 3 : 1);
-    for (let clock = random.below(3); clock < end; clock += random.below(6)) {
+    for (let clock = Math.max(random.below(3), end - longestDeletes); clock < end; clock += random.below(6)) {
       const length = Math.min(end - clock, 1 + random.below(4));
       ranges.push([clock, length]);
       clock += length;
