@@ -334,7 +334,7 @@ describe("how the room stands", () => {
 });
 
 describe("rates and numbers", () => {
-  test("LIMIT-1: past ten seconds' worth of frames the socket closes with 4529, and what came before is kept", () => {
+  test("RATE-1: past ten seconds' worth of frames the socket closes with 4529, and what came before is kept", () => {
     const room = createHarness(undefined, { limits: { messagesPerSecond: 10 } });
     const peer = room.join();
     const other = room.join();
@@ -349,7 +349,7 @@ describe("rates and numbers", () => {
     expect(other.closed).toBeUndefined();
   });
 
-  test("LIMIT-1: who keeps to the rate goes on for ever", () => {
+  test("RATE-1: who keeps to the rate goes on for ever", () => {
     const room = createHarness(undefined, { limits: { messagesPerSecond: 10 } });
     const peer = room.join();
     for (let sent = 0; sent < 1_000; sent++) {
@@ -359,7 +359,7 @@ describe("rates and numbers", () => {
     expect(peer.closed).toBeUndefined();
   });
 
-  test("LIMIT-2: past ten seconds' worth of bytes the socket closes with 4529; one large message passes whole", () => {
+  test("RATE-2: past ten seconds' worth of bytes the socket closes with 4529; one large message passes whole", () => {
     const room = createHarness(undefined, { limits: { bytesInPerSecond: 100 } });
     const peer = room.join();
     room.clock.advance(10_000);
@@ -372,7 +372,7 @@ describe("rates and numbers", () => {
     expect(peer.closed?.reason).toBe("edge/rate-limited");
   });
 
-  test("LIMIT-2: a stock client's socket has the same rates", () => {
+  test("RATE-2: a stock client's socket has the same rates", () => {
     const room = createHarness(undefined, { limits: { messagesPerSecond: 1 } });
     const stock = room.connect("shared");
     for (let sent = 0; sent < 20; sent++) {
@@ -381,7 +381,7 @@ describe("rates and numbers", () => {
     expect(stock.closed).toEqual({ code: 4529, reason: "edge/rate-limited" });
   });
 
-  test("LIMIT-3: the room and each principal have so many connections, of both kinds; who comes past that may come again", () => {
+  test("RATE-3: the room and each principal have so many connections, of both kinds; who comes past that may come again", () => {
     const room = createHarness(undefined, { limits: { connections: 3, connectionsPerPrincipal: 2 } });
     const full = { code: 4529, reason: "edge/too-many-connections" };
     const peers = [
@@ -397,7 +397,7 @@ describe("rates and numbers", () => {
     expect(room.join(undefined, undefined, grantOf("carol")).closed).toBeUndefined();
   });
 
-  test("LIMIT-4: a document past the room's number of them is refused, and the socket stays", () => {
+  test("RATE-4: a document past the room's number of them is refused, and the socket stays", () => {
     const room = createHarness(undefined, { limits: { documents: 1 } });
     const peer = room.join();
     peer.send(updateFrame(pageOf(7), [first]));

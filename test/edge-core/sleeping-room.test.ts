@@ -222,7 +222,7 @@ describe("a room that sleeps while its sockets stay open", () => {
     },
   );
 
-  scenario("SLEEP-1: a token that expires in its sleep closes that socket, by the alarm alone", async () => {
+  scenario("SLEEP-8: a token that expires in its sleep closes that socket, by the alarm alone", async () => {
     const room = "expiring";
     const { reader, whileAsleep } = await inhabited(room);
     let guest: LiveSocket;
@@ -241,7 +241,7 @@ describe("a room that sleeps while its sockets stay open", () => {
     );
   });
 
-  scenario("SLEEP-2: a reader that lagged before the sleep is told the rest after it", async () => {
+  scenario("SLEEP-9: a reader that lagged before the sleep is told the rest after it", async () => {
     const room = "lagging";
     const { whileAsleep } = await inhabited(room);
     const writer = await enter(room);
