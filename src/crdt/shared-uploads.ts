@@ -97,8 +97,11 @@ export function createSharedUploads(options: SharedUploadsOptions): SharedUpload
   }
 
   function needsOwners({ update, source }: Job): boolean {
-    if (source === "here" || link.allows("admin")) return false;
-    return source === "exchange" || !clientsOf(update).every(own.has);
+    return source !== "here" && !isOwn(update);
+  }
+
+  function isOwn(update: Uint8Array): boolean {
+    return [...Y.parseUpdateMeta(update).from.keys()].every(own.has);
   }
 
   function transmit({ update, source, revision }: Job): void {
@@ -114,8 +117,8 @@ export function createSharedUploads(options: SharedUploadsOptions): SharedUpload
       onRelayed(revision);
       return;
     }
-    // An exchange of an administrator may bring structs of others, whose clients are not to become its own.
-    const type = isExchange && link.allows("admin") ? "step2" : "update";
+    // Clients of others that an administrator brings back are not to become its own, nor its own ones nobody's.
+    const type = source === "here" || isOwn(cut.update) ? "update" : "step2";
     const slices = sliceUpdate(cut.update).map((slice) =>
       link.upload(name, encodeDocumentMessage({ type, update: slice })),
     );
@@ -186,8 +189,4 @@ function worst(outcomes: readonly UploadOutcome[]): UploadOutcome {
     outcomes.find(({ kind }) => kind === "refused") ??
     outcomes.find(({ kind }) => kind === "lost") ?? { kind: "acknowledged" }
   );
-}
-
-function clientsOf(update: Uint8Array): number[] {
-  return [...Y.parseUpdateMeta(update).from.keys()];
 }

@@ -115,6 +115,8 @@ export class RoomObject {
   }
 
   private async administer(request: Request): Promise<Response> {
+    // Before the metrics set the one alarm for themselves.
+    this.core.wake();
     const response = await this.routes.fetch(request);
     this.operations.administered();
     return response;
@@ -137,7 +139,13 @@ export class RoomObject {
 
 function toRoomSocket(socket: EdgeSocket): RoomSocket {
   return {
-    send: (bytes) => unlessClosed(() => socket.send(bytes)),
+    send(bytes) {
+      try {
+        socket.send(bytes);
+      } catch (cause) {
+        assertClosed(cause);
+      }
+    },
     close: (code, reason) => unlessClosed(() => socket.close(code, reason)),
     readAttachment: () => socket.deserializeAttachment() as SocketAttachment,
     writeAttachment: (attachment) => socket.serializeAttachment(attachment),
@@ -149,6 +157,10 @@ function unlessClosed(use: () => void): void {
   try {
     use();
   } catch (cause) {
-    if (!(cause instanceof TypeError)) throw cause;
+    assertClosed(cause);
   }
+}
+
+function assertClosed(cause: unknown): void {
+  if (!(cause instanceof TypeError)) throw cause;
 }

@@ -39,6 +39,8 @@ export * from "./gate/index.ts";
 export { isJson, type Json, type JsonObject, parseJson } from "./json.ts";
 export {
   creditEveryBytes,
+  creditUnsaidBytes,
+  creditWithinMs,
   frameOverheadBytes,
   maxEntryBytes,
   maxFrameBytes,
@@ -82,3 +84,4 @@ export {
   encodeDocumentMessage,
 } from "./sync.ts";
 export { bearerPrefix, parseScopes, principalOf, type TokenScope, tokenScopes } from "./token.ts";
+export { updatePartBytes, writeUpdatePart } from "./update-part.ts";

@@ -18,5 +18,9 @@ export const maxSignalBytes = 16 * 1024;
 export const maxReferenceBytes = 32 * 1024 * 1024;
 /** The longest token, in characters: what fits the header that carries it. */
 export const maxTokenBytes = 4 * 1024;
-/** A replica says what it has taken at least each time that this many bytes have come. */
+/** A replica says what it has taken at least each time that this many bytes have come ... */
 export const creditEveryBytes = 128 * 1024;
+/** ... and does not keep more than this unsaid, in bytes, ... */
+export const creditUnsaidBytes = 8 * 1024;
+/** ... for longer than this, in milliseconds. */
+export const creditWithinMs = 250;

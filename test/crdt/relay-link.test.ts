@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import {
   creditEveryBytes,
+  creditUnsaidBytes,
+  creditWithinMs,
   type DocumentMessage,
   encodeDocumentMessage,
   encodeFrame,
@@ -271,6 +273,51 @@ describe("credits", () => {
       await settle();
       expect(made.relay.last.frames.at(-1)?.map(({ type }) => type)).toEqual(parts);
     }
+  });
+
+  it("LINK-13: what is past 8 KiB is told within 250 ms, once, and at rest there is no timer for it", async () => {
+    const made = online();
+    made.relay.last.send({ type: "name", channel: 7, name: "shared" });
+    const timers = () => made.clock.delays().length;
+    const atRest = timers();
+    send(made, creditUnsaidBytes / 2);
+    made.clock.advance(10 * creditWithinMs);
+    await settle();
+    expect(credits(made.relay.last)).toEqual([]);
+    expect(timers()).toBe(atRest);
+    for (let count = 0; count < 5; count++) send(made, creditUnsaidBytes);
+    expect(timers()).toBe(atRest + 1);
+    made.clock.advance(creditWithinMs - 1);
+    await settle();
+    expect(credits(made.relay.last)).toEqual([]);
+    made.clock.advance(1);
+    expect(credits(made.relay.last)).toHaveLength(1);
+    expect(credits(made.relay.last)[0]).toBeGreaterThan(5.5 * creditUnsaidBytes);
+    made.clock.advance(10 * creditWithinMs);
+    expect(credits(made.relay.last)).toHaveLength(1);
+    expect(timers()).toBe(atRest);
+  });
+
+  it("LINK-13: a credit that went along with a frame is not told again", async () => {
+    const made = online();
+    made.relay.last.send({ type: "name", channel: 7, name: "shared" });
+    send(made, 2 * creditUnsaidBytes);
+    void made.link.upload("shared", update());
+    await settle();
+    expect(credits(made.relay.last)).toHaveLength(1);
+    made.clock.advance(10 * creditWithinMs);
+    expect(credits(made.relay.last)).toHaveLength(1);
+  });
+
+  it("LINK-13: a connection that is gone gives no credit, and none on behalf of the next", async () => {
+    const made = online();
+    made.relay.last.send({ type: "name", channel: 7, name: "shared" });
+    send(made, 2 * creditUnsaidBytes);
+    made.link.disconnect();
+    made.link.connect();
+    made.relay.last.join();
+    made.clock.advance(creditWithinMs);
+    expect(made.relay.sockets.flatMap(credits)).toEqual([]);
   });
 
   it("LINK-13: a frame counts once it is handled: one that ends the connection does not", async () => {

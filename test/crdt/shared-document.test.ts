@@ -154,6 +154,7 @@ describe("shared documents and the relay", () => {
     document.joined("another epoch");
     expect(document.pending).toBe(1);
     document.receiveFromRelay(say({ type: "step1", stateVector: emptyStateVector }));
+    await settle();
     expect(relayText(link.uploads)).toBe("theirs");
     await link.uploads[0]?.answer(acknowledged);
     expect(document.pending).toBe(0);
@@ -269,11 +270,30 @@ describe("whose structs go to the relay", () => {
     document.dropped();
     document.joined("another epoch");
     document.receiveFromRelay(emptyClocks);
+    await settle();
     expect(link.uploads.map(({ message }) => message.type)).toEqual(["step2"]);
     expect(clientsOf(link.uploads[0]?.update)).toEqual(clientsOf(theirs));
     await link.uploads[0]?.answer(acknowledged);
     document.document.getText("t").insert(0, "mine");
     expect(link.uploads.at(-1)?.message.type).toBe("update");
+  });
+
+  it("SHARED-11: an administrator's own edits never go as a step 2, which would leave their Yjs client to anybody", async () => {
+    const { document, link } = await open();
+    document.document.getText("t").insert(0, "offline");
+    document.joined("epoch");
+    document.receiveFromRelay(emptyClocks);
+    await settle();
+    expect(link.uploads.map(({ message }) => message.type)).toEqual(["update"]);
+    expect(clientsOf(link.uploads[0]?.update)).toEqual([document.document.clientID]);
+  });
+
+  it("SHARED-11: with the scope admin what another tab passes on from others is a step 2 as well", async () => {
+    const { document, link } = await open();
+    document.joined("epoch");
+    document.receiveFromTab(someoneWrites("theirs"));
+    await settle();
+    expect(link.uploads.map(({ message }) => message.type)).toEqual(["step2"]);
   });
 
   it("SHARED-11: what another tab passes on from others is not sent as one's own, what that tab wrote is", async () => {
@@ -470,6 +490,7 @@ describe("shared documents on this device", () => {
     document.joined("epoch");
     expect(document.receiveFromTab(someoneWrites("tab"))).toEqual({ result: "applied" });
     document.receiveFromRelay(fromRelay(someoneWrites("relay")));
+    await settle();
     expect([told.length, link.uploads.length, document.pending]).toEqual([0, 1, 1]);
     document.document.getText("t").insert(0, "mine");
     expect(told).toHaveLength(1);

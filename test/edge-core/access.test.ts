@@ -140,6 +140,31 @@ describe("how long a grant holds", () => {
     expect(room.alarmAt).toBeUndefined();
   });
 
+  test("ACCESS-7: an end further ahead than alarms and timers reach is no end today", () => {
+    for (const alarm of [true, false]) {
+      const room = createHarness(undefined, { alarm });
+      const reach = room.clock.now() + 2 ** 31 - 1;
+      const end = reach + 5_000;
+      const peer = room.join(undefined, undefined, until(end));
+      if (alarm) expect(room.alarmAt).toBe(reach);
+      room.elapse(2 ** 31 - 1);
+      expect(peer.closed).toBeUndefined();
+      if (alarm) expect(room.alarmAt).toBe(end);
+      room.elapse(5_000);
+      expect(peer.closed?.code).toBe(4401);
+    }
+  });
+
+  test("ACCESS-7: what wakes the room without a socket sets the alarm again", () => {
+    const room = createHarness(undefined, { alarm: true });
+    const end = room.clock.now() + 5_000;
+    room.join(undefined, undefined, until(end));
+    room.wake();
+    room.forgetAlarm();
+    room.core.wake();
+    expect(room.alarmAt).toBe(end);
+  });
+
   test("ACCESS-8: no frame passes after the end, whatever the alarm does", () => {
     const room = createHarness(undefined, { alarm: true });
     const peer = room.join(undefined, undefined, until(room.clock.now() + 5_000));
@@ -337,7 +362,7 @@ describe("rates and numbers", () => {
   test("RATE-1: past ten seconds' worth of frames the socket closes with 4529, and what came before is kept", () => {
     const room = createHarness(undefined, { limits: { messagesPerSecond: 10 } });
     const peer = room.join();
-    const other = room.join();
+    const other = room.join(undefined, undefined, grantOf("bob"));
     peer.send(updateFrame(pageOf(7), [first]));
     for (let sent = 2; sent < 101; sent++) peer.send(frameOf({ type: "ping" }));
     expect(peer.closed).toBeUndefined();

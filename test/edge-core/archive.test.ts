@@ -94,6 +94,17 @@ describe("export and import", () => {
     expect(contentsOf(again.storage)).toEqual(contentsOf(source.storage));
   });
 
+  test("ARCHIVE-1: a Yjs client that was nobody's is nobody's again, not the importer's", async () => {
+    const source = filledRoom();
+    const [document] = source.storage.documentsAfter(0, 1);
+    source.storage.commit({
+      clocks: [{ document: document?.id ?? 0, client: 1, clock: 11, owner: "" }],
+    });
+    const target = administeredRoom();
+    await target.administration.importRoom(inChunks(await exported(source)), admin);
+    expect(contentsOf(target.storage)[0]?.owners).toMatchObject([{ owner: "" }, { owner: "bob" }]);
+  });
+
   test("ARCHIVE-2: an export goes on past writes and a compaction in its midst, and loses nothing", async () => {
     const source = filledRoom();
     const big = editedDocument(30);

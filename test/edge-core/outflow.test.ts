@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { createInMemoryStorage, type RoomStorage, type StoredRow } from "../../src/edge/index.ts";
 import { budgetBytes, windowBytes } from "../../src/edge/room/outflow.ts";
-import { emptyUpdate, encodeDocumentMessage, encodeFrame, maxFrameBytes } from "../../src/protocol/index.ts";
+import {
+  closeCodes,
+  emptyUpdate,
+  encodeDocumentMessage,
+  encodeFrame,
+  maxFrameBytes,
+} from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates, readPage } from "./documents.ts";
 import { createHarness, grantOf, type Harness, type Peer } from "./room-harness.ts";
 import { frameOf, itemsOf, joinFrame, updateFrame } from "./wire.ts";
@@ -125,6 +131,7 @@ describe("credit", () => {
     const writer = createBulkWriter(room);
     const reader = room.join(undefined, undefined, grantOf("anon"));
     writer.write(100 * kilobyte, 20);
+    room.clock.advance(1);
     const before = reader.items.length;
     writer.peer.send(frameOf({ type: "signal", to: 0, bytes: new Uint8Array([1]) }));
     reader.send(frameOf({ type: "ping" }));
@@ -188,7 +195,9 @@ describe("the budget of a room", () => {
       keep: false,
       limits: { connectionsPerPrincipal: 1_000 },
     });
-    const peers = Array.from({ length: 400 }, () => room.join());
+    const peers = Array.from({ length: 400 }, (_, number) =>
+      room.join(undefined, undefined, grantOf(`principal-${number % 8}`)),
+    );
     const inFlight = () => peers.reduce((sum, peer) => sum + peer.sentBytes, 0);
     for (let round = 0; round < 50; round++) {
       room.clock.advance(1);
@@ -531,6 +540,40 @@ describe("sleep", () => {
     // It has spoilt only its own account.
     writer.write(100 * kilobyte, 30);
     expect(updatesOf(reader).length).toBeLessThan(38);
+  });
+
+  test("SLEEP-10: a sleep forgives nothing: whoever takes nothing is sent no more at each wake, and is closed in time", () => {
+    const room = createHarness(undefined, { alarm: true });
+    const writer = createBulkWriter(room);
+    const dead = room.join();
+    writer.write(100 * kilobyte, 30);
+    const before = dead.sentBytes;
+    for (let waking = 0; waking < 10 && !dead.closed; waking++) {
+      room.wake();
+      room.elapse(20_000);
+      if (dead.closed) break;
+      writer.peer.send(frameOf({ type: "ping" }));
+      writer.peer.credit();
+    }
+    expect(dead.sentBytes - before).toBeLessThan(kilobyte);
+    expect(dead.closed).toEqual({ code: closeCodes.overloaded, reason: "edge/rate-limited" });
+  });
+
+  test("SLEEP-10: a joiner that others keep waiting is served once they are closed, however often the room sleeps", () => {
+    const room = createHarness(undefined, { alarm: true });
+    const writer = createBulkWriter(room);
+    writer.write(100 * kilobyte, 20);
+    for (let hog = 0; hog < 40; hog++) room.join(undefined, undefined, grantOf(`hog${hog}`));
+    room.clock.advance(5_000);
+    const joiner = room.join(undefined, undefined, grantOf("honest"));
+    for (let waking = 0; waking < 20; waking++) {
+      room.wake();
+      room.elapse(20_000);
+      joiner.send(frameOf({ type: "ping" }));
+      joiner.credit();
+    }
+    room.drain(joiner);
+    expect(itemsOf(joiner.items, "joined")).toHaveLength(1);
   });
 
   test("SLEEP-7: a stock client that lags goes on after a sleep, and is synced once", () => {

@@ -116,7 +116,7 @@ describe("joining", () => {
 });
 
 describe("a turn", () => {
-  test("RELAY-6: the acknowledgement comes after the row is stored, and with the cursor", () => {
+  test("RELAY-6: the acknowledgement comes after the row is stored and told, and with the cursor", () => {
     const storage = createInMemoryStorage();
     const order: string[] = [];
     const room = createHarness({
@@ -136,7 +136,7 @@ describe("a turn", () => {
       };
     }
     writer.send(updateFrame(page, [first]));
-    expect(order).toEqual(["stored", "writer", "reader"]);
+    expect(order).toEqual(["stored", "reader", "writer"]);
     expect(writer.frames.at(-1)).toEqual([
       { type: "acknowledge", number: 1 },
       { type: "cursor", sequence: 1 },
@@ -190,7 +190,7 @@ describe("a turn", () => {
     expect(updatesOf(other).slice(heard[1])).toEqual([second, third]);
   });
 
-  test("RELAY-7: a turn past a frame is split, and only its last frame has the cursor", () => {
+  test("RELAY-7: a turn past a frame is split, and each frame ends with the cursor of its last row", () => {
     const room = createHarness();
     const writer = room.join();
     const reader = room.join();
@@ -205,7 +205,10 @@ describe("a turn", () => {
     room.clock.advance(1);
     const frames = reader.frames.slice(before);
     expect(frames).toHaveLength(2);
-    expect(frames.map((frame) => itemsOf(frame, "cursor").length)).toEqual([0, 1]);
+    expect(frames.map((frame) => frame.at(-1))).toEqual([
+      { type: "cursor", sequence: head + 1 },
+      { type: "cursor", sequence: head + 2 },
+    ]);
     expect([...room.storage.rowsAfter(head)]).toHaveLength(2);
     for (const { parts } of room.storage.rowsAfter(0))
       expect(parts.length).toBeLessThanOrEqual(maxFrameBytes);

@@ -83,6 +83,8 @@ export interface Harness {
   readonly core: RoomCore;
   /** When the host is to ring, where it has an alarm. */
   readonly alarmAt: number | undefined;
+  /** The host has set its alarm for something else. */
+  forgetAlarm(): void;
   /** Lets time pass, and the host ring where its alarm comes due. */
   elapse(ms: number): void;
   /** Opens a room socket, or that of a stock client. */
@@ -194,6 +196,9 @@ export function createHarness(
     get alarmAt() {
       return alarmAt;
     },
+    forgetAlarm() {
+      alarmAt = undefined;
+    },
     elapse(ms) {
       clock.advance(ms);
       if (alarmAt === undefined || alarmAt > clock.now()) return;
@@ -216,7 +221,10 @@ export function createHarness(
       const writer = connect();
       writer.send(joinFrame());
       const updates = pageUpdates(client, Array.from({ length: promptTurns }, String));
-      for (const update of updates) writer.send(updateFrame(pageOf(client), [update]));
+      const timers = clock.waiting;
+      for (const update of updates) {
+        if (clock.waiting === timers) writer.send(updateFrame(pageOf(client), [update]));
+      }
       writer.leave();
     },
     drain(...peers) {

@@ -225,6 +225,12 @@ describe("bad input", () => {
     expect(response.status).toBe(426);
     expect(await response.json()).toMatchObject({ code: "edge/upgrade-required" });
   });
+
+  test.each(["status", "export"])("HTTP-3: an upgrade of …/%s reaches no room", async (route) => {
+    const client = await open(`/v1/rooms/a/${route}`, [roomSubprotocol]);
+    await client.until(() => client.closed !== undefined);
+    expect(client.closed).toEqual({ code: 4400, reason: "edge/invalid-request" });
+  });
 });
 
 describe("presence", () => {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { createGuard } from "../../src/crdt/guard.ts";
+import { defaultRoomLimits } from "../../src/edge/index.ts";
 import {
   encodeDocumentMessage,
   laneName,
@@ -84,7 +85,7 @@ describe("one clock with two contents", () => {
 
 describe("what is missing", () => {
   test("THREAT-4 at the relay: after 10,000 updates with missing dependencies nothing is stored or pending", () => {
-    room = openThreatRoom();
+    room = openThreatRoom({ limits: { ...defaultRoomLimits, refusalsPerSecond: 1_000 } });
     const reader = room.attack({ principal: "bob" });
     const mallory = room.attack();
     const before = itemsOf(reader.items, "cursor").at(-1)?.sequence;

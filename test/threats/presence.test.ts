@@ -177,6 +177,24 @@ describe("small questions with large answers", () => {
     expect(room.aftermath()).toEqual([]);
   });
 
+  test("THREAT-17 at the relay: two hundred sockets that join and take nothing hold up nobody else", () => {
+    room = openThreatRoom();
+    fill(room);
+    const mallories = Array.from({ length: 200 }, () => room?.attack());
+    expect(
+      mallories.filter((each) => each && itemsOf(each.items, "joined").length > 0).length,
+    ).toBeGreaterThan(0);
+    expect(
+      mallories.filter((each) => each && itemsOf(each.items, "joined").length === 0).length,
+    ).toBeGreaterThan(0);
+    expect(mallories.filter((each) => each?.closed)).toEqual([]);
+    const start = room.network.now();
+    expect(room.aftermath()).toEqual([]);
+    // Not by closing them, which takes a minute.
+    expect(room.network.now() - start).toBeLessThan(30_000);
+    expect(mallories.filter((each) => each?.closed)).toEqual([]);
+  });
+
   test("THREAT-17 at the relay: joining again and again is served at a rate, and others go on", () => {
     const bytesOutPerSecond = 1_000_000;
     room = openThreatRoom({ limits: { ...defaultRoomLimits, bytesOutPerSecond } });

@@ -1,7 +1,10 @@
+import type { Clock, Undo } from "../../base/index.ts";
 import {
   type ControlMessage,
   controlChannel,
   creditEveryBytes,
+  creditUnsaidBytes,
+  creditWithinMs,
   encodeControl,
   encodeFrame,
   type FramePart,
@@ -24,16 +27,17 @@ export interface FrameWriter {
   took(bytes: number): void;
   /** Sends what there is. */
   flush(): void;
+  /** Ends its timer, with its connection. */
+  stop(): void;
 }
 
 export interface FrameWriterOptions {
   send(frame: Uint8Array): void;
   /** The mark that the frame is to end with; undefined where nothing in it asks for an answer. */
   mark(): number | undefined;
+  clock: Pick<Clock, "after">;
 }
 
-/** A frame that goes anyway takes a credit along from here on. */
-const creditWithBytes = creditEveryBytes / 4;
 /** Room in a frame for a credit and a mark. */
 const controlBytes = 64;
 /** Around a document's message: channel, length, and the control message that names it. */
@@ -42,7 +46,7 @@ const namingBytes = 32;
 const firstLocalChannel = 2 ** 30;
 
 /** Creates the writer of one connection. */
-export function createFrameWriter({ send, mark }: FrameWriterOptions): FrameWriter {
+export function createFrameWriter({ send, mark, clock }: FrameWriterOptions): FrameWriter {
   const namesByChannel = new Map<number, string>();
   const channelsByName = new Map<string, number>();
   /** Channels that this side made up, by document; a refusal may name one. */
@@ -55,6 +59,8 @@ export function createFrameWriter({ send, mark }: FrameWriterOptions): FrameWrit
   /** Bytes of frames that were taken, and those that the relay was told of. */
   let taken = 0;
   let credited = 0;
+  /** While more is unsaid than may be for long. */
+  let cancelCredit: Undo | undefined;
 
   function control(message: ControlMessage): void {
     add({ channel: controlChannel, payload: encodeControl(message) });
@@ -84,13 +90,22 @@ export function createFrameWriter({ send, mark }: FrameWriterOptions): FrameWrit
     return channel;
   }
 
+  function addCredit(to: FramePart[]): void {
+    to.push({ channel: controlChannel, payload: encodeControl({ type: "credit", bytes: taken }) });
+    credited = taken;
+    stop();
+  }
+
+  function stop(): void {
+    cancelCredit?.();
+    cancelCredit = undefined;
+  }
+
   function flush(): void {
     isScheduled = false;
     const present = parts;
-    if (taken - credited >= (present.length > 0 ? creditWithBytes : creditEveryBytes)) {
-      present.push({ channel: controlChannel, payload: encodeControl({ type: "credit", bytes: taken }) });
-      credited = taken;
-    }
+    if (taken - credited > (present.length > 0 ? creditUnsaidBytes : creditEveryBytes - 1))
+      addCredit(present);
     if (present.length === 0) return;
     const number = mark();
     if (number !== undefined) {
@@ -119,7 +134,14 @@ export function createFrameWriter({ send, mark }: FrameWriterOptions): FrameWrit
     took(bytes) {
       taken += bytes;
       if (taken - credited >= creditEveryBytes) schedule();
+      else if (taken - credited > creditUnsaidBytes) {
+        cancelCredit ??= clock.after(creditWithinMs, () => {
+          addCredit(parts);
+          flush();
+        });
+      }
     },
     flush,
+    stop,
   };
 }

@@ -128,6 +128,7 @@ export function createRelayLink(options: RelayLinkOptions): RelayLink {
         if (own === writer) socket?.send(frame);
       },
       mark: () => ownUploads.mark(),
+      clock,
     });
     const ownUploads = createUploads(own.document);
     return { writer: own, uploads: ownUploads };
@@ -245,6 +246,7 @@ export function createRelayLink(options: RelayLinkOptions): RelayLink {
   function close(code: number, reason: string): void {
     stopTimer();
     renewal?.stop();
+    writer.stop();
     socket = undefined;
     joined = false;
     status.set("offline");

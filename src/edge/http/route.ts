@@ -85,17 +85,20 @@ export function mount<Bindings extends object, Params extends z.ZodObject, Query
   ) => Response | Promise<Response>,
 ): void {
   app.on(route.method, route.path, async (c) => {
-    if (route.upgrade && !isUpgrade(c.req.raw)) {
-      throw new FlockError(
-        "edge/upgrade-required",
-        "This address takes WebSockets only: connect with ws: or wss:.",
-      );
-    }
+    assertKind(route, c.req.raw);
     const params = check(route.params, c.req.param(), (name) => addressCodes[name]);
     const grant = await admit(c, route, (params as { room?: string }).room);
     const query = route.query ? check(route.query, c.req.query()) : ({} as z.infer<Query>);
     return serve(c, { params, query, grant });
   });
+}
+
+/** A room's object takes every upgrade for a socket, so that none may reach it by another route. */
+function assertKind({ upgrade = false }: { upgrade?: boolean }, request: Request): void {
+  if (upgrade === isUpgrade(request)) return;
+  throw upgrade
+    ? new FlockError("edge/upgrade-required", "This address takes WebSockets only: connect with ws: or wss:.")
+    : new FlockError("edge/invalid-request", "This address takes no WebSockets: send a plain request.");
 }
 
 async function admit(

@@ -1,9 +1,9 @@
 import { FlockError } from "../../base/index.ts";
 import { closureOf } from "./condition.ts";
 import { allows, type Grant } from "./grant.ts";
+import type { Intake } from "./intake.ts";
 import type { RoomLimits } from "./limits.ts";
 import type { RoomStorage } from "./ports.ts";
-import { spend } from "./rates.ts";
 import { isRevoked } from "./revocations.ts";
 import type { Session } from "./session.ts";
 
@@ -31,26 +31,26 @@ export function refusalOfTime({ expiresAt, tokenId }: Grant, now: number): Flock
  *
  * @throws `edge/token-expired`, `edge/rate-limited`
  */
-export function assertAdmitted(session: Session, bytes: number, limits: RoomLimits, now: number): void {
-  const expired = refusalOfTime(session.attachment.grant, now);
-  if (expired) throw expired;
-  const { messagesPerSecond, bytesInPerSecond } = limits;
-  if (!spend(session.frames, 1, messagesPerSecond, now)) throw tooMuch(`${messagesPerSecond} messages`);
-  if (!spend(session.bytes, bytes, bytesInPerSecond, now)) throw tooMuch(`${bytesInPerSecond} bytes`);
-}
-
-function tooMuch(rate: string): FlockError {
-  const message = `This socket sends more than ${rate} a second: connect again later, and send less at once.`;
-  return new FlockError("edge/rate-limited", message);
+export function assertAdmitted(session: Session, bytes: number, intake: Intake, now: number): void {
+  const { grant } = session.attachment;
+  const refusal = refusalOfTime(grant, now) ?? intake.take(grant.principal, bytes);
+  if (refusal) throw refusal;
 }
 
 /** Why the room does not take one more socket of this grant; undefined where it does. */
 export function refusalOfOpening(
-  { storage, sessions, limits }: { storage: RoomStorage; sessions: Iterable<Session>; limits: RoomLimits },
+  {
+    storage,
+    sessions,
+    limits,
+    intake,
+  }: { storage: RoomStorage; sessions: Iterable<Session>; limits: RoomLimits; intake: Intake },
   grant: Grant,
   now: number,
 ): FlockError | undefined {
-  const refusal = closureOf(storage) ?? refusalOfGrant(storage, grant, now);
+  // The cheapest first: it is what a flood meets.
+  const refusal =
+    intake.refusalOfOpening(grant.principal) ?? closureOf(storage) ?? refusalOfGrant(storage, grant, now);
   if (refusal) return refusal;
   let all = 0;
   let own = 0;

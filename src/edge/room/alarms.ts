@@ -14,6 +14,9 @@ export interface Alarms {
   stop(): void;
 }
 
+/** Platforms run a timer that is set further ahead at once, and take no alarm past the year 2189. */
+const longestMs = 2 ** 31 - 1;
+
 export interface AlarmsOptions {
   clock: Clock;
   /** The host's alarm; without it the clock's timers serve. */
@@ -32,12 +35,15 @@ export function createAlarms({ clock, setAlarm, ring }: AlarmsOptions): Alarms {
     const earliest = deadlines.size === 0 ? undefined : Math.min(...deadlines.values());
     if (earliest === armedAt) return;
     armedAt = earliest;
+    const now = clock.now();
+    // One that comes before any deadline is set again.
+    const atMs = earliest === undefined ? undefined : Math.min(earliest, now + longestMs);
     if (setAlarm) {
-      setAlarm(earliest);
+      setAlarm(atMs);
       return;
     }
     cancel?.();
-    cancel = earliest === undefined ? undefined : clock.after(Math.max(0, earliest - clock.now()), wake);
+    cancel = atMs === undefined ? undefined : clock.after(Math.max(0, atMs - now), wake);
   }
 
   function wake(): void {

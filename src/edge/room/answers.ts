@@ -27,9 +27,8 @@ export function clocksFor(
   document: LedgerDocument | undefined,
 ): Uint8Array | undefined {
   const { principal } = session.attachment.grant;
-  const now = room.clock.now();
   const stateVector = encodeClocks(document ? room.ledger.clocks(document) : new Map());
-  if (room.egress.waitMs(principal, now) > 0) {
+  if (room.egress.waitMs(principal) > 0) {
     const message = `${principal} asks for more than ${room.limits.bytesOutPerSecond} bytes a second: connect again later.`;
     room.expel(session, new FlockError("edge/rate-limited", message));
     return undefined;
@@ -39,6 +38,6 @@ export function clocksFor(
     room.expel(session, new FlockError("protocol/frame-too-large", message));
     return undefined;
   }
-  room.egress.charge(principal, stateVector.length, now);
+  room.egress.charge(principal, stateVector.length);
   return encodeDocumentMessage({ type: "step1", stateVector });
 }

@@ -114,7 +114,8 @@ function createIntake(storage: RoomStorage, ledger: Ledger<undefined>, grant: Gr
   }
 
   function add(open: OpenDocument, update: Uint8Array): void {
-    const refusal = ledger.offer(open.document, update, { author: undefined, grant });
+    // As a refill: what was nobody's when it was exported is not to become the importer's.
+    const refusal = ledger.offer(open.document, update, { author: undefined, grant, isRefill: true });
     if (refusal) throw refused(refusal, open.document);
     open.updates++;
     updates++;

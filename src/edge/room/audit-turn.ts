@@ -8,6 +8,10 @@ export type AuditScope = "all" | "refused";
 /** Clocks of more Yjs clients in one entry are counted in its bytes only. */
 const maxRanges = 32;
 
+interface Gathered extends AuditEntry {
+  ranges: { client: number; from: number; to: number }[];
+}
+
 /** What the present turn adds to the audit trail. */
 export interface AuditTurn {
   /** Notes an accepted update: one entry for each token and document. */
@@ -20,22 +24,31 @@ export interface AuditTurn {
 
 /** Creates an empty turn. */
 export function createAuditTurn(scope: AuditScope): AuditTurn {
-  const entries = new Map<string, AuditEntry>();
+  const entries = new Map<string, Gathered>();
+  /** What a pour adds to again and again. */
+  let last: { by: Grant; subject: string; entry: Gathered } | undefined;
 
-  function entryOf(key: string, { principal, tokenId }: Grant, subject: string, verdict: string): AuditEntry {
+  function entryOf(key: string, { principal, tokenId }: Grant, subject: string, verdict: string): Gathered {
     const known = entries.get(key);
     if (known) return known;
-    const entry = { at: 0, principal, tokenId, subject, ranges: [], bytes: 0, verdict };
+    const entry: Gathered = { at: 0, principal, tokenId, subject, ranges: [], bytes: 0, verdict };
     entries.set(key, entry);
+    return entry;
+  }
+
+  function acceptedOf(by: Grant, subject: string): Gathered {
+    if (last?.by === by && last.subject === subject) return last.entry;
+    const entry = entryOf(`${by.principal}/${by.tokenId} ${subject}`, by, subject, "accepted");
+    last = { by, subject, entry };
     return entry;
   }
 
   return {
     accepted(by, subject, { ranges, bytes }) {
       if (scope !== "all") return;
-      const entry = entryOf(`${by.principal}/${by.tokenId} ${subject}`, by, subject, "accepted");
+      const entry = acceptedOf(by, subject);
       entry.bytes += bytes;
-      for (const range of ranges) entry.ranges = withRange(entry.ranges, range);
+      for (const range of ranges) addRange(entry.ranges, range);
     },
     refused(by, subject, { code, bytes }) {
       entryOf(`${by.principal}/${by.tokenId} ${code}`, by, subject, code).bytes += bytes;
@@ -46,18 +59,15 @@ export function createAuditTurn(scope: AuditScope): AuditTurn {
     take(at) {
       const taken = [...entries.values()].map((entry) => ({ ...entry, at }));
       entries.clear();
+      last = undefined;
       return taken;
     },
   };
 }
 
 /** Of one client the ranges of a turn follow each other: they are one. */
-function withRange(
-  ranges: AuditEntry["ranges"],
-  { client, from, to }: AuditEntry["ranges"][number],
-): AuditEntry["ranges"] {
-  const index = ranges.findIndex((range) => range.client === client);
-  const known = ranges[index];
-  if (known) return ranges.with(index, { ...known, to });
-  return ranges.length < maxRanges ? [...ranges, { client, from, to }] : ranges;
+function addRange(ranges: Gathered["ranges"], { client, from, to }: Gathered["ranges"][number]): void {
+  const known = ranges.find((range) => range.client === client);
+  if (known) known.to = to;
+  else if (ranges.length < maxRanges) ranges.push({ client, from, to });
 }

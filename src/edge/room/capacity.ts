@@ -60,7 +60,7 @@ export function createCapacity({ storage, limits, compact }: CapacityOptions): C
 
   function* everyUpdate({ id, staged }: DocumentLedger<unknown>): Iterable<Uint8Array> {
     for (const { parts } of storage.rowsOf(id)) yield* updatesOf(parts);
-    for (const { part } of staged.updates) yield* updatesOf(part);
+    for (const { update } of staged.updates) yield update;
   }
 
   return {

@@ -1,14 +1,14 @@
 import type { DocumentName } from "../../protocol/index.ts";
 import type { RoomStorage, StoredRow, StoredSize } from "./ports.ts";
 import { makeSnapshot } from "./snapshot.ts";
-import { intoRows, partOf, updatesOf } from "./updates-of-rows.ts";
+import { intoRows, updatesOf } from "./updates-of-rows.ts";
 
 /** Of one row of a snapshot: what a reader is sent at once. */
 const pieceBytes = 128 * 1024;
 
 /** What became of a document's rows. */
 export type Compaction =
-  | { outcome: "compacted"; before: StoredSize; after: StoredSize }
+  | { outcome: "compacted"; before: StoredSize; after: StoredSize; sequence: number }
   /** The rows stay; service goes on from them. */
   | { outcome: "failed"; size: StoredSize; why: string };
 
@@ -32,13 +32,14 @@ export function compactDocument(
   const snapshot = makeSnapshot({ name, updates, clocks, bytes: pieceBytes });
   if ("failure" in snapshot) return { outcome: "failed", size: before, why: snapshot.failure };
   const pieces = intoRows(
-    snapshot.updates.map((update) => ({ part: partOf(id, update) })),
+    id,
+    snapshot.updates.map((update) => ({ update })),
     pieceBytes,
   ).map(({ parts }, piece) => ({ sequence, piece, document: id, parts }));
   const after = sizeOf(pieces);
   if (rows.length === 1 && after.bytes >= before.bytes) return undefined;
   storage.commit({ removeRows: [{ document: id, upTo: sequence }], rows: pieces });
-  return { outcome: "compacted", before, after };
+  return { outcome: "compacted", before, after, sequence };
 }
 
 function sizeOf(rows: readonly StoredRow[]): StoredSize {

@@ -1,20 +1,30 @@
-import type { Acceptance, DocumentName, GateOptions } from "../../protocol/index.ts";
+import {
+  type Acceptance,
+  type DocumentName,
+  type GateOptions,
+  updatePartBytes,
+} from "../../protocol/index.ts";
 import type { ClientCache } from "./client-cache.ts";
 import { gateOptionsOf } from "./judging.ts";
 import { createPlaceLedger, type PlaceCache } from "./place-ledger.ts";
 import type { RoomStorage, StoredClock, StoredPlace, StoredRow, StoredSize } from "./ports.ts";
-import { intoRows, partOf } from "./updates-of-rows.ts";
+import { intoRows, type UpdateRow } from "./updates-of-rows.ts";
 
-/** An accepted update: who sent it, and the part of a frame that carries it. */
+/** An accepted update, and who sent it. */
 export interface LedgerUpdate<Author> {
   author: Author;
-  part: Uint8Array;
+  update: Uint8Array;
 }
 
 /** A row that a commit wrote, with the updates in it. */
-export interface LedgerRow<Author> extends StoredRow {
-  updates: readonly LedgerUpdate<Author>[];
-}
+export type LedgerRow<Author> = StoredRow & UpdateRow<LedgerUpdate<Author>>;
+
+/** Of one row that a turn writes, in bytes, or one update: what a reader is sent at once. */
+const rowBytes = 256 * 1024;
+/** An update is a view of the frame that it came in, which must not stay for a small part of it. */
+const maxFrameShare = 4;
+/** A frame of so many bytes may stay for any update. */
+const smallFrameBytes = 1024;
 
 /** What the relay knows of one document, looked up as the gate asks, and what the turn adds to it. */
 export interface DocumentLedger<Author> {
@@ -93,10 +103,10 @@ export function createDocumentLedger<Author>(
         if (to <= (known?.clock ?? 0)) continue;
         moved.set(client, { document: id, client, clock: to, owner: known?.owner || owner });
       }
-      const part = partOf(id, update);
-      updates.push({ author, part });
-      bytes += part.length;
-      return part.length;
+      updates.push({ author, update: kept(update) });
+      const taken = updatePartBytes(id, update.length);
+      bytes += taken;
+      return taken;
     },
     clocks() {
       const clocks = new Map<number, number>();
@@ -117,12 +127,12 @@ export function createDocumentLedger<Author>(
     },
     changes: () => ({ clocks: [...moved.values()], places: places.changes() }),
     takeRows(nextSequence) {
-      const rows = intoRows(updates).map((row) => {
+      const rows = intoRows(id, updates, rowBytes).map(({ parts, updates: own, ends }) => {
         if (size) {
           size.rows++;
-          size.bytes += row.parts.length;
+          size.bytes += parts.length;
         }
-        return { ...row, sequence: nextSequence(), piece: 0, document: id };
+        return { sequence: nextSequence(), piece: 0, document: id, parts, updates: own, ends };
       });
       updates = [];
       bytes = 0;
@@ -138,6 +148,12 @@ export function createDocumentLedger<Author>(
       snapshotBytes = snapshot.bytes;
     },
   };
+}
+
+/** An update as it may stay until the turn ends. */
+function kept(update: Uint8Array): Uint8Array {
+  const { byteLength } = update.buffer;
+  return byteLength <= Math.max(smallFrameBytes, maxFrameShare * update.length) ? update : update.slice();
 }
 
 function bytesAtFirstSequence(rows: Iterable<StoredRow>): number {

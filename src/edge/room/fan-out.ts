@@ -1,67 +1,59 @@
-import { decodeFrame, encodeFrame, maxFrameBytes } from "../../protocol/index.ts";
+import { concatBytes } from "../../base/index.ts";
+import { decodeFrame, encodeFrame } from "../../protocol/index.ts";
 import { answer, clocksFor } from "./answers.ts";
+import { type Chunk, frameOf, toChunks, unnamedOf } from "./chunk.ts";
 import type { LedgerRow } from "./document-ledger.ts";
 import { nameOf, namePart } from "./names.ts";
-import { bytesOf, controlPart, packFrames } from "./parts.ts";
+import { controlPart, packFrames } from "./parts.ts";
 import type { RoomState } from "./room-state.ts";
 import { isLive, type RoomSession, type Session, type StockSession } from "./session.ts";
 import { askStock, documentOf, probeStock } from "./stock-flow.ts";
-
-/** What names and a cursor add to a turn's rows, by document. */
-const overheadBytes = 256;
 
 /** A committed turn, with what its readers share. */
 interface Turn {
   readonly rows: readonly LedgerRow<Session>[];
   /** The sequence before it. */
   readonly before: number;
+  readonly chunks: readonly Chunk[];
   readonly documents: readonly number[];
   readonly authors: ReadonlySet<Session>;
-  /** Of its rows, and what goes with them. */
+  /** Of its rows. */
   readonly bytes: number;
-  cursor(): Uint8Array;
-  /** The frames of everybody who lacks these names, and to whom nothing else in the turn is personal. */
-  frames(unnamed: readonly number[]): Uint8Array[];
   /** The messages of a row, each as a stock client takes it. */
   messages(row: LedgerRow<Session>): Uint8Array[];
 }
 
-/** Sends every session what the committed turn holds for it: to a room socket one frame, to a stock client its messages. */
+/**
+ * Sends every session what the committed turn holds for it: to a room socket one frame, to a stock client its messages.
+ * Its authors come last: they have what they wrote, and others wait for it.
+ */
 export function fanOut(room: RoomState, rows: readonly LedgerRow<Session>[]): void {
   const turn = createTurn(room, rows);
+  const last: RoomSession[] = [];
   for (const session of room.sessions) {
     if (session.kind === "stock") tellStock(room, session, turn);
-    else if (session.attachment.presence) tellRoom(room, session, turn);
+    else if (session.attachment.presence) {
+      if (hasOwn(session) || turn.authors.has(session)) last.push(session);
+      else if (rows.length > 0 && isLive(session)) tellReader(room, session, turn);
+    }
   }
+  for (const session of last) tellAuthor(room, session, turn);
+  room.replays.committed(turn.before, rows);
 }
 
 function createTurn(room: RoomState, rows: readonly LedgerRow<Session>[]): Turn {
-  const documents = [...new Set(rows.map(({ document }) => document))];
+  const { head } = room.ledger;
+  const before = (rows[0]?.sequence ?? head + 1) - 1;
   const authors = new Set<Session>();
   for (const { updates } of rows) for (const { author } of updates) authors.add(author);
-  const shared = new Map<string, Uint8Array[]>();
   const messages = new Map<LedgerRow<Session>, Uint8Array[]>();
-  let cursor: Uint8Array | undefined;
-  const turn: Turn = {
+  return {
     rows,
-    before: (rows[0]?.sequence ?? room.ledger.head + 1) - 1,
-    documents,
+    before,
+    chunks: toChunks(rows, { before, head }),
+    documents: [...new Set(rows.map(({ document }) => document))],
     authors,
-    bytes: bytesOf(rows.map(({ parts }) => parts)) + documents.length * overheadBytes,
-    cursor() {
-      cursor ??= controlPart({ type: "cursor", sequence: room.ledger.head });
-      return cursor;
-    },
-    frames(unnamed) {
-      const key = unnamed.join();
-      let frames = shared.get(key);
-      if (!frames) {
-        const names = unnamed.flatMap((document) => nameOf(room, document));
-        frames = packFrames([...names, ...rows.map(({ parts }) => parts), turn.cursor()]);
-        shared.set(key, frames);
-      }
-      return frames;
-    },
+    bytes: rows.reduce((sum, { parts }) => sum + parts.length, 0),
     messages(row) {
       const known = messages.get(row);
       if (known) return known;
@@ -70,38 +62,90 @@ function createTurn(room: RoomState, rows: readonly LedgerRow<Session>[]): Turn 
       return decoded;
     },
   };
-  return turn;
 }
 
-function tellRoom(room: RoomState, session: RoomSession, turn: Turn): void {
-  const hasOwn = session.mark !== undefined || session.refusals || session.resyncs;
-  const isTold = turn.rows.length > 0 && isLive(session);
-  if (!isTold) {
-    if (hasOwn) for (const frame of packFrames(ownParts(room, session))) answer(room, session, frame);
-    return;
+/** What is personal in a turn: a session's own acknowledgement, refusals and clocks. */
+function hasOwn({ mark, refusals, resyncs }: RoomSession): boolean {
+  return mark !== undefined || refusals !== undefined || resyncs !== undefined;
+}
+
+/** Tells one to whom nothing in the turn is personal; where it comes to lag, it goes on from the last cursor. */
+function tellReader(room: RoomState, session: RoomSession, { chunks }: Turn): void {
+  for (const chunk of chunks) {
+    const unnamed = unnamedOf(session, chunk.documents);
+    if (!tellLive(room, session, { chunk, frame: frameOf(room, chunk, unnamed) })) return;
+    for (const document of unnamed) session.named.add(document);
   }
-  if (!hasOwn && !turn.authors.has(session)) {
-    const unnamed = turn.documents.filter((document) => !session.named.has(document));
-    if (!sendAll(room, session, turn.frames(unnamed))) room.replays.begin(session, turn.before);
-    else for (const document of unnamed) session.named.add(document);
-    return;
-  }
-  tellAuthor(room, session, turn);
+}
+
+/** Sends the frame of a chunk, or else lets the session lag from where the chunk begins. */
+function tellLive(
+  room: RoomState,
+  session: RoomSession,
+  { chunk, frame }: { chunk: Chunk; frame: Uint8Array },
+): boolean {
+  const isAllowed = room.outflow.allowance(session) >= frame.length;
+  if (isAllowed) room.outflow.send(session, frame);
+  else room.replays.begin(session, chunk.from.upTo);
+  return isAllowed;
 }
 
 /** Tells one to whom the turn is personal: what others wrote, then what is its own, then the cursor. */
 function tellAuthor(room: RoomState, session: RoomSession, turn: Turn): void {
-  const foreign = foreignParts(session, turn);
-  const unnamed = foreign.documents.filter((document) => !session.named.has(document));
-  const names = unnamed.flatMap((document) => nameOf(room, document));
-  const isOneFrame = turn.bytes <= maxFrameBytes / 2 && room.outflow.allowance(session) >= turn.bytes;
-  const parts = [...names, ...foreign.parts];
-  const isTold = isOneFrame || sendAll(room, session, packFrames([...parts, turn.cursor()]));
-  if (isTold) for (const document of unnamed) session.named.add(document);
-  else room.replays.begin(session, turn.before);
-  const own = ownParts(room, session);
-  const last = isOneFrame ? [...parts, ...own, turn.cursor()] : own;
-  for (const frame of packFrames(last)) answer(room, session, frame);
+  const { chunks, rows } = turn;
+  const isTold = rows.length > 0 && isLive(session);
+  const [only] = chunks;
+  const isOneFrame = isTold && chunks.length === 1 && room.outflow.allowance(session) >= turn.bytes;
+  if (isOneFrame && only) {
+    const { parts, unnamed } = foreignParts(room, session, only, rows);
+    for (const document of unnamed) session.named.add(document);
+    tellOwn(room, session, [...parts, ...ownParts(room, session), cursorOf(only)]);
+    return;
+  }
+  if (isTold) tellForeign(room, session, turn);
+  tellOwn(room, session, ownParts(room, session));
+}
+
+function tellOwn(room: RoomState, session: RoomSession, parts: readonly Uint8Array[]): void {
+  for (const frame of packFrames(parts)) answer(room, session, frame);
+}
+
+/** Tells an author what others wrote, chunk by chunk. */
+function tellForeign(room: RoomState, session: RoomSession, { chunks, rows }: Turn): void {
+  for (const chunk of chunks) {
+    const { parts, unnamed } = foreignParts(room, session, chunk, rows);
+    const frame = concatBytes([...parts, cursorOf(chunk)]);
+    if (!tellLive(room, session, { chunk, frame })) return;
+    for (const document of unnamed) session.named.add(document);
+  }
+}
+
+function cursorOf({ to }: Chunk): Uint8Array {
+  return controlPart({ type: "cursor", sequence: to.upTo });
+}
+
+/** What others wrote of a chunk, after the names that the session lacks. */
+function foreignParts(
+  room: RoomState,
+  session: RoomSession,
+  { from, to }: Chunk,
+  rows: readonly LedgerRow<Session>[],
+): { parts: Uint8Array[]; unnamed: readonly number[] } {
+  const parts: Uint8Array[] = [];
+  const documents = new Set<number>();
+  for (const { sequence, document, parts: whole, updates, ends } of rows) {
+    if (sequence <= from.upTo || sequence > to.upTo) continue;
+    if (updates.every(({ author }) => author === session)) continue;
+    documents.add(document);
+    if (!updates.some(({ author }) => author === session)) parts.push(whole);
+    else {
+      updates.forEach(({ author }, index) => {
+        if (author !== session) parts.push(whole.subarray(ends[index - 1] ?? 0, ends[index]));
+      });
+    }
+  }
+  const unnamed = unnamedOf(session, [...documents]);
+  return { parts: [...unnamed.flatMap((document) => nameOf(room, document)), ...parts], unnamed };
 }
 
 /** Sends frames as long as the allowance lasts, and tells whether all of them went. */
@@ -111,19 +155,6 @@ function sendAll(room: RoomState, session: Session, frames: readonly Uint8Array[
     if (isAllowed) room.outflow.send(session, frame);
     return isAllowed;
   });
-}
-
-function foreignParts(session: RoomSession, { rows }: Turn): { parts: Uint8Array[]; documents: number[] } {
-  const parts: Uint8Array[] = [];
-  const documents = new Set<number>();
-  for (const row of rows) {
-    const foreign = row.updates.filter(({ author }) => author !== session);
-    if (foreign.length === 0) continue;
-    documents.add(row.document);
-    if (foreign.length === row.updates.length) parts.push(row.parts);
-    else for (const { part } of foreign) parts.push(part);
-  }
-  return { parts, documents: [...documents] };
 }
 
 /** The refusals, clocks and acknowledgement that are this socket's alone. */

@@ -1,11 +1,11 @@
 import { FlockError } from "../../base/index.ts";
 import { type ControlMessage, protocolVersion } from "../../protocol/index.ts";
 import { answer } from "./answers.ts";
+import { frameOf, partsOf, unnamedOf } from "./chunk.ts";
 import { conditionOf } from "./condition.ts";
 import type { Grant } from "./grant.ts";
-import { namePart } from "./names.ts";
 import { bytesOf, controlPart, packFrames } from "./parts.ts";
-import type { Chunk } from "./replay.ts";
+import type { Delivery } from "./replay.ts";
 import type { RoomState } from "./room-state.ts";
 import type { RoomSession } from "./session.ts";
 
@@ -55,14 +55,16 @@ export function grantedPart({ principal, scopes, expiresAt }: Grant): Uint8Array
 }
 
 /** Sends rows that end with a cursor, and to a session that has them all for the first time that it has joined. */
-export function sendRoomChunk(room: RoomState, session: RoomSession, chunk: Chunk): void {
-  const { attachment } = session;
-  const parts = takeGreeting(session);
-  for (const { document, parts: row } of chunk.rows) parts.push(...namePart(room, session, document), row);
-  if (chunk.toldUpTo !== attachment.toldUpTo || chunk.isLast) {
-    parts.push(controlPart({ type: "cursor", sequence: chunk.toldUpTo }));
+export function sendRoomChunk(room: RoomState, session: RoomSession, { chunk, isLast }: Delivery): void {
+  const unnamed = unnamedOf(session, chunk.documents);
+  for (const document of unnamed) session.named.add(document);
+  const hasCaughtUp = isLast && !session.attachment.caughtUp;
+  if (!hasCaughtUp && !session.greeting) {
+    room.outflow.send(session, frameOf(room, chunk, unnamed));
+    return;
   }
-  if (chunk.isLast && !attachment.caughtUp) {
+  const parts = [...takeGreeting(session), ...partsOf(room, chunk, unnamed)];
+  if (hasCaughtUp) {
     parts.push(controlPart({ type: "joined" }));
     parts.push(...room.presence.begin(session, room.outflow.allowance(session) - bytesOf(parts)));
   }

@@ -98,6 +98,8 @@ export interface LedgerOptions {
   observer?: RoomObserver;
   /** Which verdicts the audit trail keeps; `all` by default. */
   audit?: AuditScope;
+  /** Rows of a document were replaced by a snapshot at this sequence. */
+  compacted?(sequence: number): void;
 }
 
 /** Creates the ledger of a room over its storage. */
@@ -108,6 +110,7 @@ export function createLedger<Author>(
     clock = systemClock,
     observer = silentObserver,
     audit: scope = "all",
+    compacted = () => {},
   }: LedgerOptions = {},
 ): Ledger<Author> {
   const byName = new Map<string, DocumentLedger<Author>>();
@@ -235,8 +238,9 @@ export function createLedger<Author>(
       observer.log("error", "compaction-failed", { document: id, ...compaction.size, why: compaction.why });
       return compaction;
     }
-    const { before, after } = compaction;
+    const { before, after, sequence } = compaction;
     document.compacted(after);
+    compacted(sequence);
     capacity.grew(after.bytes - before.bytes);
     capacity.forget(id);
     observer.count("compactions");

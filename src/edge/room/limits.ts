@@ -14,11 +14,16 @@ export interface RoomLimits {
   connections: number;
   /** Open sockets of one principal in the room. `edge/too-many-connections` */
   connectionsPerPrincipal: number;
-  /** Frames that one connection may send a second, on average over ten. `edge/rate-limited` */
+  /** Messages that one principal may send a second, on average over ten, by all its connections. `edge/rate-limited` */
   messagesPerSecond: number;
-  /** Bytes that one connection may send a second, on average over ten. `edge/rate-limited` */
+  /** Bytes that one principal may send a second, on average over ten, by all its connections. `edge/rate-limited` */
   bytesInPerSecond: number;
-  /** Bytes that one connection may make the relay send it a second, beyond live updates: joins, clocks. `edge/rate-limited` */
+  /**
+   * Updates of one principal that may be refused a second, on average over ten; one that an honest replica meets in
+   * passing, such as `gate/gap`, counts a tenth. `edge/rate-limited`
+   */
+  refusalsPerSecond: number;
+  /** Bytes that one principal may make the relay send it a second, beyond live updates: joins, clocks. `edge/rate-limited` */
   bytesOutPerSecond: number;
   /** One presence state, in bytes of JSON. `protocol/presence-too-large` */
   presenceBytes: number;
@@ -36,6 +41,7 @@ export const defaultRoomLimits: Readonly<RoomLimits> = {
   connectionsPerPrincipal: 200,
   messagesPerSecond: 2_000,
   bytesInPerSecond: 8 * 1024 * 1024,
+  refusalsPerSecond: 5,
   bytesOutPerSecond: 16 * 1024 * 1024,
   presenceBytes: maxPresenceBytes,
   presencesPerSecond: 10,

@@ -161,10 +161,22 @@ export interface HeldProgress {
   presenceHeld?: boolean;
 }
 
+/** What a reader that lags owes, so that a sleep forgives it nothing. */
+export interface HeldFlow {
+  /** Bytes that it was sent. */
+  sent: number;
+  /** How many of them it has taken, as far as it said. */
+  taken: number;
+  /** When it said so, or began to owe, in milliseconds. */
+  heardAt: number;
+}
+
 /** What a room socket must remember while the room sleeps; `presence` is absent before it has joined. */
 export interface RoomAttachment extends HeldProgress {
   kind: "room";
   grant: Grant;
+  /** There while `toldUpTo` is. */
+  flow?: HeldFlow;
   presence?: HeldPresence;
 }
 

@@ -18,6 +18,7 @@ import { createEgress } from "./egress.ts";
 import { epochOf } from "./epoch.ts";
 import { fanOut } from "./fan-out.ts";
 import type { Grant } from "./grant.ts";
+import { createIntake } from "./intake.ts";
 import { sendRoomChunk } from "./join.ts";
 import { createLedger } from "./ledger.ts";
 import { defaultRoomLimits, type RoomLimits } from "./limits.ts";
@@ -27,7 +28,7 @@ import type { RoomSocket, RoomStorage } from "./ports.ts";
 import { createPresenceBoard } from "./presence.ts";
 import { createPresenceIds } from "./presence-ids.ts";
 import { createRenewals } from "./renewals.ts";
-import { createReplays } from "./replay.ts";
+import { createReplays, everyDocument } from "./replay.ts";
 import { receiveFrame } from "./room-socket.ts";
 import type { RoomState } from "./room-state.ts";
 import { openSession, type Session, saveSession } from "./session.ts";
@@ -73,6 +74,8 @@ export interface RoomCore {
   drop(socket: RoomSocket): void;
   /** The moment of `setAlarm` has come, also when it is what woke the room. */
   alarm(): void;
+  /** The host does something that concerns no socket: if that woke the room, its deadlines are set again. */
+  wake(): void;
   /** What a holder of scope `admin` does with the room. */
   readonly administration: RoomAdministration;
   /** Stops the timers and forgets what is staged, as falling asleep or a crash would. */
@@ -97,9 +100,19 @@ export function createRoomCore({
   for (const socket of sockets) sessions.set(socket, openSession(socket));
   let stopped = false;
 
-  const ledger = createLedger<Session>(storage, { limits, clock, observer });
-  const outflow = createOutflow(limits.connections, clock);
-  const egress = createEgress(limits.bytesOutPerSecond);
+  const ledger = createLedger<Session>(storage, {
+    limits,
+    clock,
+    observer,
+    compacted: (sequence) => replays.compacted(sequence),
+  });
+  const outflow = createOutflow(everyone, {
+    connections: limits.connections,
+    clock,
+    othersWait: (principal) => replays.sessions.isBeside(principal),
+  });
+  const egress = createEgress(limits.bytesOutPerSecond, clock);
+  const intake = createIntake(limits, clock);
   const presence = createPresenceBoard({
     sessions: everyone,
     clock,
@@ -111,19 +124,17 @@ export function createRoomCore({
     clock,
     outflow,
     head: () => ledger.head,
-    rowsFor(session, after) {
-      if (session.kind === "room") return storage.rowsAfter(after);
-      const document = documentOf(room, session);
-      return document ? storage.rowsOf(document.id, after) : [];
-    },
-    waitMs: (session) => egress.waitMs(session.attachment.grant.principal, clock.now()),
-    send(session, chunk) {
+    documentFor: (session) => (session.kind === "room" ? everyDocument : documentOf(room, session)?.id),
+    stored: (document, after) =>
+      document === everyDocument ? storage.rowsAfter(after) : storage.rowsOf(document, after),
+    waitMs: (session) => egress.waitMs(session.attachment.grant.principal),
+    send(session, delivery) {
       // What a replica gives credit for it has paid with its own time; the first window and stock clients have not.
       if (session.kind === "stock" || session.sent < windowBytes) {
-        egress.charge(session.attachment.grant.principal, chunk.bytes, clock.now());
+        egress.charge(session.attachment.grant.principal, delivery.chunk.bytes);
       }
-      if (session.kind === "stock") sendStockChunk(room, session, chunk);
-      else sendRoomChunk(room, session, chunk);
+      if (session.kind === "stock") sendStockChunk(room, session, delivery);
+      else sendRoomChunk(room, session, delivery);
     },
     guarded,
   });
@@ -141,6 +152,7 @@ export function createRoomCore({
     outflow,
     replays,
     egress,
+    intake,
     sessions: everyone,
     epoch: () => epochOf(storage, random),
     renew: (session, token) => renewals.renew(session, token),
@@ -148,6 +160,8 @@ export function createRoomCore({
       // While only shares are left, nobody gains by what another has taken.
       const only = outflow.isExhausted ? session : undefined;
       if (replays.sessions.size > 0) replays.pump(only);
+      // What it has taken is remembered, though it may be told nothing yet.
+      if (session && replays.sessions.has(session)) saveSession(session);
       presence.catchUp(only);
     },
     expel,
@@ -163,7 +177,7 @@ export function createRoomCore({
     clock,
     random,
     hooks: {
-      endTurn,
+      endTurn: () => void orEnd(endTurn),
       closeAll(code, message) {
         for (const session of [...sessions.values()]) expel(session, new FlockError(code, message));
       },
@@ -177,13 +191,15 @@ export function createRoomCore({
         const now = clock.now();
         for (const session of sessions.values()) {
           const refusal = refusalOfGrant(storage, session.attachment.grant, now);
-          if (refusal) dismiss(session, refusal);
+          if (refusal) orEnd(() => dismiss(session, refusal));
         }
       },
-      reload() {
-        ledger.reload();
-        presenceIds = createPresenceIds(storage);
-      },
+      reload: () =>
+        orEnd(() => {
+          ledger.reload();
+          replays.reload();
+          presenceIds = createPresenceIds(storage);
+        }),
     },
   });
   let isWatchingStalls = false;
@@ -213,16 +229,38 @@ export function createRoomCore({
     };
   }
 
-  /** Readers who lagged when the room fell asleep go on when they say what they have taken, or at the alarm. */
+  /** Runs a part of what an administrator asked for, who is told where it fails; the room then ends, as after an event. */
+  function orEnd<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (cause) {
+      abort(cause);
+      throw cause;
+    }
+  }
+
+  /** Readers who lagged when the room fell asleep go on when they say what they have taken, or once others are closed. */
   function wakeUp(): void {
     hasSlept = false;
     watchExpiry();
+    watchStalls();
   }
 
+  /** Those whom others wait for, should they owe too much. */
+  function inTheWay(): Iterable<Session> {
+    return outflow.isExhausted ? sessions.values() : replays.sessions;
+  }
+
+  /** The moment is that of the slowest reader, whenever it is looked for, so that waking does not put it off. */
   function watchStalls(): void {
-    if (isWatchingStalls || (replays.sessions.size === 0 && !outflow.isExhausted)) return;
-    isWatchingStalls = true;
-    alarms.set("stalled", clock.now() + stallMs);
+    if (isWatchingStalls) return;
+    let earliest: number | undefined;
+    for (const session of inTheWay()) {
+      const since = outflow.owesSince(session);
+      if (since !== undefined) earliest = Math.min(since, earliest ?? since);
+    }
+    isWatchingStalls = earliest !== undefined;
+    if (earliest !== undefined) alarms.set("stalled", earliest + stallMs);
   }
 
   function abort(cause: unknown): void {
@@ -299,9 +337,9 @@ export function createRoomCore({
         break;
       case "stalled":
         isWatchingStalls = false;
-        for (const session of sessions.values()) {
-          const isInTheWay = outflow.isExhausted || replays.sessions.has(session);
-          if (isInTheWay && outflow.owesSince(session, now - stallMs)) dismiss(session, takesNothing());
+        for (const session of [...inTheWay()]) {
+          const since = outflow.owesSince(session);
+          if (since !== undefined && since + stallMs <= now) dismiss(session, takesNothing());
         }
         room.resume();
         break;
@@ -319,7 +357,7 @@ export function createRoomCore({
       throw new FlockError("protocol/malformed-frame", "A text message: this socket speaks binary only.");
     }
     traffic.received(message.length);
-    assertAdmitted(session, message.length, limits, clock.now());
+    assertAdmitted(session, message.length, intake, clock.now());
     if (session.kind === "room") receiveFrame(room, session, message);
     else receiveStock(room, session, message);
   }
@@ -330,6 +368,9 @@ export function createRoomCore({
       work();
     } catch (problem) {
       if (!isFlockError(problem)) throw problem;
+      if (problem.code !== "edge/rate-limited") {
+        intake.refused(session.attachment.grant.principal, problem.code);
+      }
       dismiss(session, problem);
       return;
     }
@@ -340,7 +381,7 @@ export function createRoomCore({
   return {
     accept: (socket, { grant, document }) =>
       guarded(() => {
-        const refusal = refusalOfOpening({ storage, sessions: everyone, limits }, grant, clock.now());
+        const refusal = refusalOfOpening({ storage, sessions: everyone, limits, intake }, grant, clock.now());
         socket.writeAttachment(
           document === undefined
             ? { kind: "room", grant, caughtUp: false }
@@ -362,11 +403,11 @@ export function createRoomCore({
         if (grant.expiresAt !== undefined) watchExpiry();
         if (session.kind === "stock") onBehalf(session, () => greetStock(room, session));
       })(),
-    receive: (socket, message) =>
-      guarded(() => {
-        const session = sessions.get(socket);
-        if (session) onBehalf(session, () => dispatch(session, message));
-      })(),
+    receive(socket, message) {
+      const session = sessions.get(socket);
+      // What a closed socket had sent before it knew still comes, however much it is.
+      if (session) guarded(() => onBehalf(session, () => dispatch(session, message)))();
+    },
     drop: (socket) =>
       guarded(() => {
         // A close that wakes the room is of a socket that is no longer among the open ones.
@@ -377,6 +418,7 @@ export function createRoomCore({
       alarms.rang();
       guarded(ring)();
     },
+    wake: guarded(() => {}),
     administration,
     stop,
   };

@@ -1,4 +1,4 @@
-import { equalBytes, FlockError } from "../../base/index.ts";
+import { type ErrorCode, equalBytes, FlockError } from "../../base/index.ts";
 import {
   type ControlMessage,
   controlChannel,
@@ -114,6 +114,12 @@ function refuse(room: RoomState, session: RoomSession, channel: number, refusal:
   session.refusals ??= [];
   const isTold = session.refusals.some((other) => other.channel === channel && other.code === code);
   if (!isRepeated || !isTold) session.refusals.push({ channel, code, message });
+  assertFewRefusals(room, session, code);
+}
+
+function assertFewRefusals(room: RoomState, session: RoomSession, code: ErrorCode): void {
+  const excess = room.intake.refused(session.attachment.grant.principal, code);
+  if (excess) throw excess;
 }
 
 function receiveControl(
@@ -160,6 +166,7 @@ function mayTell(room: RoomState, session: RoomSession, what: string): boolean {
     session,
     controlPart({ type: "refuse", channel: controlChannel, code: "edge/forbidden", message }),
   );
+  assertFewRefusals(room, session, "edge/forbidden");
   return false;
 }
 

@@ -1,6 +1,7 @@
 import type { Clock, FlockError } from "../../base/index.ts";
 import type { RoomObserver } from "../operations/observer.ts";
 import type { Egress } from "./egress.ts";
+import type { Intake } from "./intake.ts";
 import type { Ledger } from "./ledger.ts";
 import type { RoomLimits } from "./limits.ts";
 import type { Outflow } from "./outflow.ts";
@@ -22,6 +23,7 @@ export interface RoomState {
   readonly outflow: Outflow;
   readonly replays: Replays;
   readonly egress: Egress;
+  readonly intake: Intake;
   /** Every open session, the live view. */
   readonly sessions: Iterable<Session>;
   /** The random id of this storage's history. */

@@ -16,7 +16,7 @@ interface CommonSession {
   readonly socket: RoomSocket;
   /** Whether the room has closed it or seen it close: it is sent nothing more. */
   isGone: boolean;
-  /** Bytes sent since the room woke, or the socket opened. */
+  /** Bytes sent since the socket opened or, unless it lagged then, since the room woke. */
   sent: number;
   /** How many of them it has taken, as far as it said. */
   taken: number;
@@ -32,8 +32,6 @@ interface CommonSession {
   presenceTold: number;
   /** Of its own presence, as others are told it. */
   readonly presences: Meter;
-  readonly frames: Meter;
-  readonly bytes: Meter;
 }
 
 /** A room socket that is open. */
@@ -77,19 +75,16 @@ export type Session = RoomSession | StockSession;
 /** Opens the session of a socket, new or found again after the room slept. */
 export function openSession(socket: RoomSocket, { isNew = false } = {}): Session {
   const attachment = socket.readAttachment();
+  const flow = (attachment.kind === "room" && attachment.flow) || { sent: 0, taken: 0, heardAt: 0 };
   const common: CommonSession = {
+    ...flow,
     socket,
     isGone: false,
-    sent: 0,
-    taken: 0,
     isCounted: isNew,
-    heardAt: 0,
     midway: undefined,
     presenceChange: 0,
     presenceTold: 0,
     presences: createMeter(),
-    frames: createMeter(),
-    bytes: createMeter(),
   };
   return attachment.kind === "room"
     ? {
@@ -126,7 +121,14 @@ export function isLive({ attachment }: Session): boolean {
   return attachment.caughtUp && attachment.toldUpTo === undefined;
 }
 
+/** Only a reader that lags: writing the attachment of all others with each frame would cost more than it tells. */
+function rememberFlow({ attachment, sent, taken, heardAt }: RoomSession): void {
+  if (attachment.toldUpTo === undefined) delete attachment.flow;
+  else attachment.flow = { sent, taken, heardAt };
+}
+
 /** Writes what the session must remember while the room sleeps. */
 export function saveSession(session: Session): void {
+  if (session.kind === "room") rememberFlow(session);
   session.socket.writeAttachment(session.attachment);
 }

@@ -10,9 +10,12 @@ import {
 import { createClientCache } from "./client-cache.ts";
 import { gateOptionsOf } from "./judging.ts";
 import { createPlaceLedger } from "./place-ledger.ts";
+import { walkCost } from "./walk-cost.ts";
 
 /** Places that a check keeps at hand, of one Yjs client each. */
 const maxPlaces = 1_000;
+/** Items that Yjs may pass while it looks for the places of all others, about 2 s: two who put 4,000 each at one place apart. */
+const maxWalked = 20_000_000;
 
 /** A document in as few updates as the gate takes it in, or why it could not be made into them. */
 export type Snapshot = { updates: Uint8Array[] } | { failure: string };
@@ -73,9 +76,15 @@ interface Integrated {
 function integrate(updates: Iterable<Uint8Array>): Integrated | { failure: string } {
   const document = new Y.Doc();
   // In one transaction, structs are merged and collected once.
+  let walked = 0;
   document.transact(() => {
-    for (const update of updates) Y.applyUpdate(document, update);
+    for (const update of updates) {
+      walked += walkCost(document, update, maxWalked - walked);
+      if (walked > maxWalked) break;
+      Y.applyUpdate(document, update);
+    }
   });
+  if (walked > maxWalked) return { failure: "Its items take too long to place." };
   const { pendingStructs, pendingDs } = document.store;
   if (pendingStructs || pendingDs) return { failure: "Something is pending." };
   return {

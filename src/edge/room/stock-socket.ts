@@ -11,7 +11,7 @@ import {
 import { answer } from "./answers.ts";
 import { decodeAwareness } from "./awareness.ts";
 import { allows } from "./grant.ts";
-import type { Chunk } from "./replay.ts";
+import type { Delivery } from "./replay.ts";
 import type { RoomState } from "./room-state.ts";
 import { type StockSession, saveSession } from "./session.ts";
 import { askStock, probeStock, takeAnswer } from "./stock-flow.ts";
@@ -63,6 +63,8 @@ function takeUpdate(room: RoomState, session: StockSession, update: Uint8Array):
   if (!refusal) return;
   room.observer.count("updates_refused", 1, refusal.code);
   if (!refusal.resync) throw new FlockError(refusal.code, refusal.message);
+  const excess = room.intake.refused(grant.principal, refusal.code);
+  if (excess) throw excess;
   session.wantsClocks = true;
 }
 
@@ -76,7 +78,11 @@ function catchUp(room: RoomState, session: StockSession): void {
 }
 
 /** Sends the messages of these rows, and to a client that has them all for the first time that it is synced. */
-export function sendStockChunk(room: RoomState, session: StockSession, { rows, isLast }: Chunk): void {
+export function sendStockChunk(
+  room: RoomState,
+  session: StockSession,
+  { chunk: { rows }, isLast }: Delivery,
+): void {
   for (const { parts } of rows) {
     for (const { payload } of decodeFrame(parts)) room.outflow.send(session, payload);
   }

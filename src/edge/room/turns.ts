@@ -1,12 +1,12 @@
 import type { Clock, Undo } from "../../base/index.ts";
 
-/** Turns that may end at once before the host's next tick. */
-export const promptTurns = 2;
+/** Turns that end at once before a tick of the host is waited for: a timer costs as much as a send. */
+export const promptTurns = 4;
 
 /**
  * When a turn ends. A commit and a send cost most, so what comes in a crowd is to share them, and what comes alone
- * must not wait: the first events end their turns at once, those that come before the host's next tick are gathered
- * until it, and so on as long as ticks gather more than one. At rest no timer runs.
+ * must not wait: the first events end their turns at once, those that come before the host's next tick after them are
+ * gathered until it, and so on as long as ticks gather more than one. At rest no timer runs.
  */
 export interface Turns {
   /** An event has left something to commit or to tell. */
@@ -34,10 +34,10 @@ export function createTurns({ clock, end, guarded }: TurnsOptions): Turns {
   const tick = guarded(() => {
     cancel = undefined;
     const isCrowd = gathered > 1;
-    prompt = isCrowd ? 0 : promptTurns;
-    if (gathered > 0 && end()) watch();
     // A crowd that came to nothing is none.
-    if (!cancel) prompt = promptTurns;
+    const goesOn = gathered > 0 && end() && isCrowd;
+    prompt = goesOn ? 0 : promptTurns;
+    if (goesOn) watch();
   });
 
   function watch(): void {
@@ -51,7 +51,7 @@ export function createTurns({ clock, end, guarded }: TurnsOptions): Turns {
         watch();
       } else if (end()) {
         prompt--;
-        watch();
+        if (prompt === 0) watch();
       }
     },
     ended() {

@@ -1,19 +1,13 @@
-import { concatBytes } from "../../base/index.ts";
 import {
   decodeDocumentMessage,
   decodeFrame,
-  encodeDocumentMessage,
-  encodeFrame,
   maxUpdateBytes,
+  updatePartBytes,
+  writeUpdatePart,
 } from "../../protocol/index.ts";
 
 /** A row leaves room in its frame for a name and a cursor; the largest update with its headers fits one. */
 const maxRowBytes = maxUpdateBytes + 64;
-
-/** An update as the part of a frame that readers are sent. */
-export function partOf(document: number, update: Uint8Array): Uint8Array {
-  return encodeFrame([{ channel: document, payload: encodeDocumentMessage({ type: "update", update }) }]);
-}
 
 /** The updates in the parts of a row. */
 export function* updatesOf(parts: Uint8Array): Iterable<Uint8Array> {
@@ -23,24 +17,47 @@ export function* updatesOf(parts: Uint8Array): Iterable<Uint8Array> {
   }
 }
 
-/** Groups what has parts, in order, into rows of at most so many bytes, or of one part. */
-export function intoRows<T extends { part: Uint8Array }>(
+/** Updates as the parts of a frame that readers are sent. */
+export interface UpdateRow<T> {
+  parts: Uint8Array;
+  updates: readonly T[];
+  /** Where in `parts` each update's part ends. */
+  ends: readonly number[];
+}
+
+/** Groups updates of a document, in order, into rows of at most so many bytes, or of one update. */
+export function intoRows<T extends { update: Uint8Array }>(
+  document: number,
   updates: readonly T[],
   rowBytes = maxRowBytes,
-): { parts: Uint8Array; updates: T[] }[] {
-  const rows: { parts: Uint8Array; updates: T[] }[] = [];
-  let run: T[] = [];
+): UpdateRow<T>[] {
+  const rows: UpdateRow<T>[] = [];
+  let first = 0;
+  let ends: number[] = [];
   let bytes = 0;
-  const close = () => {
-    if (run.length > 0) rows.push({ parts: concatBytes(run.map(({ part }) => part)), updates: run });
-    run = [];
+  const close = (end: number) => {
+    if (end > first) rows.push(writeRow(document, updates.slice(first, end), ends));
+    first = end;
+    ends = [];
     bytes = 0;
   };
-  for (const update of updates) {
-    if (bytes + update.part.length > rowBytes) close();
-    run.push(update);
-    bytes += update.part.length;
-  }
-  close();
+  updates.forEach(({ update }, index) => {
+    const length = updatePartBytes(document, update.length);
+    if (bytes + length > rowBytes) close(index);
+    bytes += length;
+    ends.push(bytes);
+  });
+  close(updates.length);
   return rows;
+}
+
+function writeRow<T extends { update: Uint8Array }>(
+  document: number,
+  updates: readonly T[],
+  ends: readonly number[],
+): UpdateRow<T> {
+  const parts = new Uint8Array(ends.at(-1) ?? 0);
+  let at = 0;
+  for (const { update } of updates) at = writeUpdatePart(parts, at, { channel: document, update });
+  return { parts, updates, ends };
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import { FlockError, isId } from "../../base/index.ts";
 import { parseScopes } from "../../protocol/index.ts";
 
-/** The last second that a `Date` can name: a later one is no time, and no alarm could be set for it. */
+/** The last second that a `Date` can name: a later one is no time. */
 const maxSeconds = 8_640_000_000_000;
 const seconds = z.number({ error: "must be a number of seconds" }).min(0).max(maxSeconds);
 
