@@ -51,7 +51,7 @@ function newClients(document: Y.Doc, update: Uint8Array, named = none): number[]
 }
 
 /** Scans an update's bytes against what a document holds. */
-export function guardUpdate(name: DocumentName, document: Y.Doc, update: Uint8Array): Received {
+function guardUpdate(name: DocumentName, document: Y.Doc, update: Uint8Array): Received {
   const verdict = scanUpdate(update, {
     profile: profiles[name.kind],
     context: {

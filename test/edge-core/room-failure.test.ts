@@ -30,7 +30,7 @@ test.each([
     (room: ReturnType<typeof createHarness>) => room.core.administration.revoke(admin, { kind: "room" }),
   ],
 ])(
-  "ADMIN-10: a turn that fails as %s ends it ends the room: nothing of it is acknowledged later",
+  "ADMIN-9: a turn that fails as %s ends it ends the room: nothing of it is acknowledged later",
   (_, act) => {
     const { storage, setFull } = fillable();
     const room = createHarness(storage);

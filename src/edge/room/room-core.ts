@@ -193,6 +193,7 @@ export function createRoomCore({
           const refusal = refusalOfGrant(storage, session.attachment.grant, now);
           if (refusal) orEnd(() => dismiss(session, refusal));
         }
+        orEnd(() => room.resume());
       },
       reload: () =>
         orEnd(() => {
@@ -333,6 +334,7 @@ export function createRoomCore({
           const expired = refusalOfTime(session.attachment.grant, now);
           if (expired) dismiss(session, expired);
         }
+        room.resume();
         watchExpiry();
         break;
       case "stalled":

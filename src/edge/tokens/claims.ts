@@ -13,7 +13,7 @@ export const defaultAudience = "flockstate";
 export const requiredClaims = ["aud", "room", "sub", "scope", "exp", "jti"] as const;
 
 /** What a token says; `aud`, `iss` and `nbf` are checked where the signature is. */
-export const claimsSchema = z.object({
+const claimsSchema = z.object({
   room: z.string().refine(isId, { error: "must be the id of a room: 1-64 characters of A-Za-z0-9_-" }),
   sub: z.string().min(1, { error: "must not be empty" }).max(1024, { error: "is too long" }),
   scope: z.string().refine((scope) => parseScopes(scope).length > 0, { error: "names no scope of ours" }),

@@ -34,7 +34,7 @@ export type MintShareLinkOptions = MintingKey &
   TokenTerms & {
     /** The page that the link opens; what stands in its fragment is replaced. */
     page: string | URL;
-    /** Whom the reader counts as; default `guest`. */
+    /** Whom all readers of the link count as together; default `guest-` and a random id. */
     subject?: string;
     /** Whether readers show that they are there; default false. */
     presence?: boolean;
@@ -96,7 +96,7 @@ export async function mintToken({
  */
 export async function mintShareLink({
   page,
-  subject = "guest",
+  subject = `guest-${randomId()}`,
   presence = false,
   ...terms
 }: MintShareLinkOptions): Promise<string> {
