@@ -11,7 +11,7 @@ const urgentBytes = windowBytes;
 /** What rows and presence leave of the budget for what cannot wait: acknowledgements first of all. */
 const reserveBytes = 4 * 1024 * 1024;
 /** The sessions of one principal may hold this part of what is past the shares, so that something is left for who comes ... */
-const alonePart = 1;
+const alonePart = 3 / 4;
 /** ... and this while others wait. */
 const contestedPart = 1 / 4;
 
