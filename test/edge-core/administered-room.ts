@@ -11,7 +11,7 @@ import {
   createRoomAdministration,
   type RoomAdministration,
 } from "../../src/edge/room/administration.ts";
-import { createLedger } from "../../src/edge/room/ledger.ts";
+import { createLedger } from "../../src/edge/room/ledger/ledger.ts";
 import { parseDocumentName } from "../../src/protocol/index.ts";
 import { createManualClock, grantOf, type ManualClock } from "./room-harness.ts";
 

@@ -1,8 +1,12 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { createInMemoryStorage, type RoomStorage } from "../../src/edge/index.ts";
-import { writeBlocks } from "../../src/edge/room/archive-blocks.ts";
-import { type ArchiveRecord, encodeRecord, maxBlockBytes } from "../../src/edge/room/archive-format.ts";
+import { writeBlocks } from "../../src/edge/room/archive/archive-blocks.ts";
+import {
+  type ArchiveRecord,
+  encodeRecord,
+  maxBlockBytes,
+} from "../../src/edge/room/archive/archive-format.ts";
 import { discardUnfinishedImport } from "../../src/edge/room/condition.ts";
 import {
   decodeDocumentMessage,

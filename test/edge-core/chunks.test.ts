@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { createInMemoryStorage, type StoredRow } from "../../src/edge/index.ts";
-import { type Chunk, chunkBytes, takeChunk, toChunks } from "../../src/edge/room/chunk.ts";
-import { cachedChunkBytes, createChunkCache } from "../../src/edge/room/chunk-cache.ts";
-import { createRecentRows } from "../../src/edge/room/recent-rows.ts";
+import { type Chunk, chunkBytes, takeChunk, toChunks } from "../../src/edge/room/pacing/chunk.ts";
+import { cachedChunkBytes, createChunkCache } from "../../src/edge/room/pacing/chunk-cache.ts";
+import { createRecentRows } from "../../src/edge/room/pacing/recent-rows.ts";
 import { editedDocument, pageOf, pageUpdates, readPage } from "./documents.ts";
 import { createHarness, grantOf, type Peer } from "./room-harness.ts";
 import { itemsOf, updateFrame } from "./wire.ts";
@@ -42,7 +42,7 @@ describe("chunks", () => {
     expect(rest?.to).toEqual({ upTo: 9, midway: undefined });
   });
 
-  test("FLOW-7: what is kept of chunks stays bounded, and one that has grown since is read anew", () => {
+  test("FLOW-14: what is kept of chunks stays bounded, and one that has grown since is read anew", () => {
     const cache = createChunkCache();
     const chunkAfter = (upTo: number, isFull: boolean): Chunk => {
       const rows = [rowOf(upTo + 1)];
@@ -62,7 +62,7 @@ describe("chunks", () => {
     expect(cache.find(0, { upTo: 5_000, midway: undefined }, 5_002)).toBeUndefined();
   });
 
-  test("FLOW-7: the rows that are kept are the newest without a gap, and bounded", () => {
+  test("FLOW-14: the rows that are kept are the newest without a gap, and bounded", () => {
     const recent = createRecentRows();
     recent.add(0, rowsOf(100));
     const kept = sequencesOf(recent.after(90));
@@ -110,7 +110,7 @@ describe("readers who lag together", () => {
     };
   }
 
-  test("FLOW-7: they are told from memory, and are sent the very same frames", () => {
+  test("FLOW-14: they are told from memory, and are sent the very same frames", () => {
     const { room, readers, reads, write } = createLaggingRoom(6);
     const frames = readers.map((): Uint8Array[] => []);
     readers.forEach(({ socket }, index) => {
@@ -129,7 +129,7 @@ describe("readers who lag together", () => {
     for (const each of large) expect(each.every((frame, index) => frame === large[0]?.[index])).toBe(true);
   });
 
-  test("FLOW-7: a turn past a window is told up to a row, and nothing of it comes twice", () => {
+  test("FLOW-14: a turn past a window is told up to a row, and nothing of it comes twice", () => {
     const room = createHarness();
     const writer = room.join(undefined, undefined, grantOf("anon"));
     const reader = room.join();
@@ -151,7 +151,7 @@ describe("readers who lag together", () => {
     });
   });
 
-  test("COMP-3: who was told rows around a snapshot is told the snapshot, not the rows that are kept in memory", () => {
+  test("COMPACT-3: who was told rows around a snapshot is told the snapshot, not the rows that are kept in memory", () => {
     const { room, readers, write } = createLaggingRoom(1);
     const [reader] = readers as [Peer];
     const other = room.join(undefined, undefined, grantOf("other"));

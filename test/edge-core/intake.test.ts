@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createByPrincipal } from "../../src/edge/room/by-principal.ts";
+import { createByPrincipal } from "../../src/edge/room/pacing/by-principal.ts";
 import { encodeDocumentMessage } from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates } from "./documents.ts";
 import { createHarness, grantOf, type Harness, type Peer } from "./room-harness.ts";

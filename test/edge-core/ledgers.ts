@@ -1,15 +1,15 @@
 import * as Y from "yjs";
 import type { Clock } from "../../src/base/index.ts";
-import { createCompactor } from "../../src/edge/room/compaction.ts";
 import type { Grant } from "../../src/edge/room/grant.ts";
+import { createCompactor } from "../../src/edge/room/ledger/compaction.ts";
 import {
   createLedger,
   type Ledger,
   type LedgerOptions,
   type LedgerRefusal,
-} from "../../src/edge/room/ledger.ts";
+} from "../../src/edge/room/ledger/ledger.ts";
+import { updatesOf } from "../../src/edge/room/ledger/updates-of-rows.ts";
 import type { RoomStorage } from "../../src/edge/room/ports.ts";
-import { updatesOf } from "../../src/edge/room/updates-of-rows.ts";
 import { createInMemoryStorage } from "../../src/edge/storage/in-memory-storage.ts";
 import { pageRoot, parseDocumentName, parseScopes, registerRoot } from "../../src/protocol/index.ts";
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createInMemoryStorage, type RoomStorage, type StoredRow } from "../../src/edge/index.ts";
-import { budgetBytes, windowBytes } from "../../src/edge/room/outflow.ts";
+import { budgetBytes, windowBytes } from "../../src/edge/room/pacing/outflow.ts";
 import {
   closeCodes,
   emptyUpdate,

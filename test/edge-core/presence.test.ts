@@ -1,6 +1,6 @@
 import * as decoding from "lib0/decoding";
 import { describe, expect, test } from "vitest";
-import { encodeAwareness } from "../../src/edge/room/awareness.ts";
+import { encodeAwareness } from "../../src/edge/room/sockets/awareness.ts";
 import { decodeDocumentMessage, encodeDocumentMessage, maxPresenceBytes } from "../../src/protocol/index.ts";
 import { createHarness, type Peer } from "./room-harness.ts";
 import { frameOf, itemsOf } from "./wire.ts";

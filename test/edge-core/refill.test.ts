@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { createLedger } from "../../src/edge/room/ledger.ts";
+import { createLedger } from "../../src/edge/room/ledger/ledger.ts";
 import { createInMemoryStorage } from "../../src/edge/storage/in-memory-storage.ts";
 import { parseDocumentName } from "../../src/protocol/index.ts";
 import { editedDocument } from "./documents.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { createInMemoryStorage } from "../../src/edge/index.ts";
-import { promptTurns } from "../../src/edge/room/turns.ts";
+import { promptTurns } from "../../src/edge/room/pacing/turns.ts";
 import { maxFrameBytes, maxUpdateBytes } from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates, readPage, remote } from "./documents.ts";
 import { createHarness, grantOf, type Peer } from "./room-harness.ts";

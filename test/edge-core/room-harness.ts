@@ -12,7 +12,7 @@ import {
   type RoomStorage,
   type SocketAttachment,
 } from "../../src/edge/index.ts";
-import { promptTurns } from "../../src/edge/room/turns.ts";
+import { promptTurns } from "../../src/edge/room/pacing/turns.ts";
 import { parseScopes } from "../../src/protocol/index.ts";
 import { pageOf, pageUpdates } from "./documents.ts";
 import { createFrameReader, frameOf, type Item, joinFrame, updateFrame } from "./wire.ts";

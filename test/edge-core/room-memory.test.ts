@@ -26,7 +26,7 @@ const boundBytes = 384 * megabyte;
 const enoughBytes = 4 * megabyte;
 const liars = 8;
 /** By how many ticks, and MiB, a liar is behind the one before it: more than the relay keeps of what it has told. */
-const apartTicks = 12;
+const apartTicks = 50;
 const pageBytes = 250_000;
 const tickMs = 20;
 /** What liars claim a tick: slow enough that it was sent before they say that they have it. */
@@ -141,7 +141,7 @@ describe.skipIf(!existsSync("/proc/self/status"))("the memory of a relay", () =>
     const most = await growth(
       liars,
       // One after another: those who stand at one cursor share what is kept for them.
-      (reader, tick, index) => reader.readOn(Math.max(0, tick - apartTicks * index) * megabyte),
+      (reader, tick, index) => reader.readOn(Math.max(0, tick - apartTicks * index) * claimedBytes),
       (_, grown) => grown > boundBytes,
     );
     expect(most).toBeGreaterThan(boundBytes);

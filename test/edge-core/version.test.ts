@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { relayVersion } from "../../src/edge/http/version.ts";
+import { relayVersion } from "../../src/edge/version.ts";
 
 test("HTTP-4: the version that /health tells is the package's", () => {
   const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { createInMemoryStorage, type RoomStorage } from "../../src/edge/index.ts";
-import { budgetBytes } from "../../src/edge/room/outflow.ts";
-import { openSession, type Session } from "../../src/edge/room/session.ts";
-import { createWaiting } from "../../src/edge/room/waiting.ts";
+import { budgetBytes } from "../../src/edge/room/pacing/outflow.ts";
+import { createWaiting } from "../../src/edge/room/pacing/waiting.ts";
+import { openSession, type Session } from "../../src/edge/room/sockets/session.ts";
 import { editedDocument } from "./documents.ts";
 import { createHarness, grantOf, type Harness, type Peer } from "./room-harness.ts";
 import { itemsOf, updateFrame } from "./wire.ts";

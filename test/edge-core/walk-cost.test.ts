@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
 import { createInMemoryStorage } from "../../src/edge/index.ts";
-import { makeSnapshot } from "../../src/edge/room/snapshot.ts";
-import { walkCost } from "../../src/edge/room/walk-cost.ts";
+import { makeSnapshot } from "../../src/edge/room/ledger/snapshot.ts";
+import { walkCost } from "../../src/edge/room/ledger/walk-cost.ts";
 import { decodeClocks, parseDocumentName } from "../../src/protocol/index.ts";
 import { buildUpdate, content, type StructSpec } from "../protocol/gate/build.ts";
 import { editedDocument } from "./documents.ts";

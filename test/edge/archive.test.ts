@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { defaultRoomLimits } from "../../src/edge/index.ts";
 import { createRoomAdministration } from "../../src/edge/room/administration.ts";
 import { discardUnfinishedImport } from "../../src/edge/room/condition.ts";
-import { createLedger } from "../../src/edge/room/ledger.ts";
+import { createLedger } from "../../src/edge/room/ledger/ledger.ts";
 import { openSqlStorage } from "../../src/edge/storage/sql-storage.ts";
 import { closeCodes } from "../../src/protocol/index.ts";
 import { admin, inChunks } from "../edge-core/administered-room.ts";

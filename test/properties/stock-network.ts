@@ -8,7 +8,7 @@ import {
   type RoomSocket,
   type SocketAttachment,
 } from "../../src/edge/index.ts";
-import { createLedger } from "../../src/edge/room/ledger.ts";
+import { createLedger } from "../../src/edge/room/ledger/ledger.ts";
 import { createManualClock } from "../edge-core/room-harness.ts";
 import type { Random } from "../protocol/gate/random.ts";
 

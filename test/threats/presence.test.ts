@@ -3,7 +3,7 @@ import { Awareness, encodeAwarenessUpdate } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { openPresence } from "../../src/crdt/presence.ts";
 import { defaultRoomLimits } from "../../src/edge/index.ts";
-import { encodeAwareness } from "../../src/edge/room/awareness.ts";
+import { encodeAwareness } from "../../src/edge/room/sockets/awareness.ts";
 import { encodeDocumentMessage, maxPresenceBytes } from "../../src/protocol/index.ts";
 import { itemsOf } from "../edge-core/wire.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";

@@ -4,6 +4,7 @@ import { closeCodes, roomSubprotocol } from "../../protocol/index.ts";
 import { createLog } from "../operations/log.ts";
 import { serveMetrics } from "../operations/metrics-access.ts";
 import type { MetricsNamespace } from "../operations/metrics-object.ts";
+import { relayVersion } from "../version.ts";
 import { createAccessReader, grantOf } from "./access.ts";
 import { administrationRoutes } from "./administration-routes.ts";
 import { answerFailures } from "./answering.ts";
@@ -17,7 +18,6 @@ import { admissionQuestion, type CheckedRequest, roomRequest } from "./room-requ
 import { mount, type RouteEnvironment } from "./route.ts";
 import type { RelayVariables } from "./settings.ts";
 import { type EdgeSocket, echoedSubprotocol, refuseSocket, stockSubprotocol } from "./upgrade.ts";
-import { relayVersion } from "./version.ts";
 
 /** What the Worker needs of its environment. */
 export interface RelayBindings extends BlobBindings, RelayVariables {

@@ -1,10 +1,10 @@
 import { z } from "zod";
 import type { ErrorCode } from "../../base/index.ts";
 import { tokenScopes } from "../../protocol/index.ts";
+import { relayVersion } from "../version.ts";
 import { statusOf } from "./problem.ts";
 import type { Answer, Route } from "./route.ts";
 import { problemSchema } from "./schemas.ts";
-import { relayVersion } from "./version.ts";
 
 const everywhere: readonly ErrorCode[] = ["edge/origin-refused", "edge/not-local", "edge/unavailable"];
 const withToken: readonly ErrorCode[] = [

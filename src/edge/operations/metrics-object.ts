@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { systemClock } from "../../base/index.ts";
-import { relayVersion } from "../http/version.ts";
 import type { SqlDriver } from "../storage/sql-storage.ts";
+import { relayVersion } from "../version.ts";
 import { expositionType, formatMetrics } from "./exposition.ts";
 import { type MetricsReport, metricsReportSchema } from "./metrics-report.ts";
 import { type MetricsStore, openMetricsStore } from "./metrics-store.ts";

@@ -1,11 +1,11 @@
 import { FlockError } from "../../base/index.ts";
 import { closureOf } from "./condition.ts";
 import { allows, type Grant } from "./grant.ts";
-import type { Intake } from "./intake.ts";
 import type { RoomLimits } from "./limits.ts";
+import type { Intake } from "./pacing/intake.ts";
 import type { RoomStorage } from "./ports.ts";
 import { isRevoked } from "./revocations.ts";
-import type { Session } from "./session.ts";
+import type { Session } from "./sockets/session.ts";
 
 /** Why a grant opens the room no more; undefined where it does. The Worker has checked its signature. */
 export function refusalOfGrant(storage: RoomStorage, grant: Grant, now: number): FlockError | undefined {

@@ -6,13 +6,13 @@ import {
   type RandomBytes,
   randomId,
 } from "../../base/index.ts";
-import { relayVersion } from "../http/version.ts";
-import { writeArchive } from "./archive.ts";
-import { type ArchiveContents, readArchive } from "./archive-import.ts";
+import { relayVersion } from "../version.ts";
+import { writeArchive } from "./archive/archive.ts";
+import { type ArchiveContents, readArchive } from "./archive/archive-import.ts";
 import { closureOf, conditionOf, emptyingOf, type RoomCondition } from "./condition.ts";
 import { epochOf } from "./epoch.ts";
 import type { Grant } from "./grant.ts";
-import { createLedger } from "./ledger.ts";
+import { createLedger } from "./ledger/ledger.ts";
 import type { RoomLimits } from "./limits.ts";
 import type { AuditEntry, RoomStorage, StoredAuditEntry, StoredRevocation } from "./ports.ts";
 import { issuerAheadMs, maxRevocations } from "./revocations.ts";

@@ -1,10 +1,10 @@
 import { FlockError, isFlockError } from "../../base/index.ts";
 import { refusalOfGrant } from "./access.ts";
-import { answer } from "./answers.ts";
 import type { Grant } from "./grant.ts";
-import { grantedPart } from "./join.ts";
 import type { RoomState } from "./room-state.ts";
-import { type RoomSession, saveSession } from "./session.ts";
+import { answer } from "./sockets/answers.ts";
+import { grantedPart } from "./sockets/join.ts";
+import { type RoomSession, saveSession } from "./sockets/session.ts";
 
 /** Renews the grants of open sockets. A token is checked without holding up the socket, which has its old grant meanwhile. */
 export interface Renewals {

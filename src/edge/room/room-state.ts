@@ -1,15 +1,15 @@
 import type { Clock, FlockError } from "../../base/index.ts";
 import type { RoomObserver } from "../operations/observer.ts";
-import type { Egress } from "./egress.ts";
-import type { Intake } from "./intake.ts";
-import type { Ledger } from "./ledger.ts";
+import type { Ledger } from "./ledger/ledger.ts";
 import type { RoomLimits } from "./limits.ts";
-import type { Outflow } from "./outflow.ts";
+import type { Egress } from "./pacing/egress.ts";
+import type { Intake } from "./pacing/intake.ts";
+import type { Outflow } from "./pacing/outflow.ts";
+import type { Replays } from "./pacing/replay.ts";
 import type { RoomStorage } from "./ports.ts";
-import type { PresenceBoard } from "./presence.ts";
-import type { PresenceIds } from "./presence-ids.ts";
-import type { Replays } from "./replay.ts";
-import type { RoomSession, Session } from "./session.ts";
+import type { PresenceBoard } from "./sockets/presence.ts";
+import type { PresenceIds } from "./sockets/presence-ids.ts";
+import type { RoomSession, Session } from "./sockets/session.ts";
 
 /** What the handlers of both kinds of socket work on. */
 export interface RoomState {

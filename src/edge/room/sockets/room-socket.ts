@@ -1,0 +1,193 @@
+import { type ErrorCode, equalBytes, FlockError } from "../../../base/index.ts";
+import {
+  type ControlMessage,
+  controlChannel,
+  decodeControl,
+  decodeDocumentMessage,
+  decodeFrame,
+  parseDocumentName,
+} from "../../../protocol/index.ts";
+import { allows } from "../grant.ts";
+import type { LedgerDocument, LedgerRefusal } from "../ledger/ledger.ts";
+import type { RoomState } from "../room-state.ts";
+import { answer } from "./answers.ts";
+import { answerJoin } from "./join.ts";
+import { controlPart } from "./parts.ts";
+import type { RoomSession } from "./session.ts";
+
+const pongPart = controlPart({ type: "pong" });
+
+/**
+ * Takes one frame of a room socket: answers at once what may not wait, stages the rest.
+ *
+ * @throws the `FlockError` to close the socket with; what preceded it in the frame stays staged
+ */
+export function receiveFrame(room: RoomState, session: RoomSession, frame: Uint8Array): void {
+  let channels: Map<number, LedgerDocument | LedgerRefusal> | undefined;
+  for (const { channel, payload } of decodeFrame(frame)) {
+    if (session.isGone) return;
+    if (channel !== controlChannel) {
+      assertJoined(session);
+      const document = channels?.get(channel) ?? numbered(room, channel);
+      if ("code" in document) refuse(room, session, channel, document);
+      else receiveDocument(room, session, document, payload);
+      continue;
+    }
+    const known = session.lastNamed;
+    if (known && equalBytes(known.payload, payload)) {
+      channels ??= new Map();
+      channels.set(known.channel, known.document);
+      continue;
+    }
+    const message = decodeControl(payload);
+    if (message.type !== "join") assertJoined(session);
+    if (message.type === "name") {
+      channels ??= new Map();
+      const document = room.ledger.open(parseDocumentName(message.name), session.attachment.grant);
+      channels.set(nameable(message.channel), document);
+      if (!("code" in document)) {
+        session.lastNamed = { payload: payload.slice(), channel: message.channel, document };
+      }
+    } else receiveControl(room, session, message);
+  }
+}
+
+function assertJoined(session: RoomSession): void {
+  if (session.attachment.presence) return;
+  throw new FlockError("protocol/not-joined", "The first message of a room socket must be `join`.");
+}
+
+function nameable(channel: number): number {
+  if (channel !== controlChannel) return channel;
+  throw new FlockError(
+    "protocol/malformed-frame",
+    "Channel 0 is that of control messages: it names no document.",
+  );
+}
+
+function numbered(room: RoomState, channel: number): LedgerDocument {
+  const document = room.ledger.documentNumbered(channel);
+  if (document) return document;
+  throw new FlockError(
+    "protocol/unknown-channel",
+    `The channel ${channel} has no name in this frame and is no document's number: send \`name\` first.`,
+  );
+}
+
+function receiveDocument(
+  room: RoomState,
+  session: RoomSession,
+  document: LedgerDocument,
+  payload: Uint8Array,
+): void {
+  const message = decodeDocumentMessage(payload);
+  switch (message.type) {
+    case "step1":
+      resync(session, document);
+      break;
+    case "step2":
+    case "update": {
+      const { grant } = session.attachment;
+      const isRefill = message.type === "step2" && allows(grant, "admin");
+      const refusal = room.ledger.offer(document, message.update, { author: session, grant, isRefill });
+      if (!refusal) break;
+      refuse(room, session, document.id, refusal);
+      if (refusal.resync) resync(session, document);
+      break;
+    }
+    case "awareness":
+    case "query-awareness":
+      // A provider behind a channel sends these on its own; presence goes by channel 0.
+      break;
+  }
+}
+
+function resync(session: RoomSession, document: LedgerDocument): void {
+  session.resyncs ??= new Set();
+  session.resyncs.add(document);
+}
+
+/** Refuses what came on a channel. A gap makes everything after it in the document a gap too: it is told once a turn. */
+function refuse(room: RoomState, session: RoomSession, channel: number, refusal: LedgerRefusal): void {
+  const { code, message, resync: isRepeated } = refusal;
+  room.observer.count("updates_refused", 1, code);
+  session.refusals ??= [];
+  const isTold = session.refusals.some((other) => other.channel === channel && other.code === code);
+  if (!isRepeated || !isTold) session.refusals.push({ channel, code, message });
+  assertFewRefusals(room, session, code);
+}
+
+function assertFewRefusals(room: RoomState, session: RoomSession, code: ErrorCode): void {
+  const excess = room.intake.refused(session.attachment.grant.principal, code);
+  if (excess) throw excess;
+}
+
+function receiveControl(
+  room: RoomState,
+  session: RoomSession,
+  message: Exclude<ControlMessage, { type: "name" }>,
+): void {
+  switch (message.type) {
+    case "join":
+      answerJoin(room, session, message);
+      break;
+    case "mark":
+      session.mark = message.number;
+      break;
+    case "credit":
+      takeCredit(room, session, message.bytes);
+      break;
+    case "token":
+      room.renew(session, message.token);
+      break;
+    case "presence":
+      // What it has no scope for it cannot have announced either: to withdraw nothing is no fault.
+      if (message.state === undefined || mayTell(room, session, "presence")) {
+        room.presence.change(session, message.state);
+        room.observer.count("presences");
+      }
+      break;
+    case "signal":
+      if (mayTell(room, session, "signal")) passOn(room, session, message.to, message.bytes);
+      break;
+    case "ping":
+      answer(room, session, pongPart);
+      break;
+    default:
+      throw new FlockError("protocol/malformed-frame", `Only the relay sends \`${message.type}\`.`);
+  }
+}
+
+function mayTell(room: RoomState, session: RoomSession, what: string): boolean {
+  if (allows(session.attachment.grant, "presence")) return true;
+  const message = `A ${what} takes the scope \`presence\`.`;
+  answer(
+    room,
+    session,
+    controlPart({ type: "refuse", channel: controlChannel, code: "edge/forbidden", message }),
+  );
+  assertFewRefusals(room, session, "edge/forbidden");
+  return false;
+}
+
+function takeCredit(room: RoomState, session: RoomSession, bytes: number): void {
+  if (session.isCounted && bytes > session.sent) {
+    const message = `A credit of ${bytes} bytes is more than the ${session.sent} that were sent.`;
+    throw new FlockError("protocol/malformed-frame", message);
+  }
+  room.outflow.take(session, bytes);
+  room.resume(session);
+}
+
+/** Signals are told at once, to one presence id or with 0 to all others, and are never stored. */
+function passOn(room: RoomState, session: RoomSession, to: number, bytes: Uint8Array): void {
+  const from = session.attachment.presence?.id ?? 0;
+  const frame = controlPart({ type: "signalled", from, bytes });
+  room.observer.count("signals");
+  for (const other of room.sessions) {
+    const id = other.kind === "room" ? other.attachment.presence?.id : undefined;
+    // Lost where the reader is too far behind even for that: whoever signals must not get others closed.
+    if (id !== undefined && id !== from && (to === 0 || to === id))
+      room.outflow.sendNow(other, frame, "signal");
+  }
+}
