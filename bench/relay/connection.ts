@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { connect } from "node:net";
 import { WebSocket } from "ws";
-import { creditEveryBytes } from "../../src/protocol/index.ts";
+import { creditEveryBytes, creditUnsaidBytes, creditWithinMs } from "../../src/protocol/index.ts";
 import type { Protocol } from "./protocols/protocol.ts";
 
 /** One client of a relay: sends prepared frames, hands on what comes. */
@@ -55,6 +55,7 @@ export async function openConnection(
   });
   lost.catch(() => {});
   socket.on("error", (cause) => fail(cause));
+  socket.on("close", () => clearTimeout(saying));
   socket.on("close", (code, reason) => fail(new Error(`The relay closed with ${code} ${reason}.`)));
 
   let ready: () => void = () => {};
@@ -62,9 +63,12 @@ export async function openConnection(
     ready = resolve;
   });
   let waiting = true;
+  let saying: ReturnType<typeof setTimeout> | undefined;
 
   function sendCredit(): void {
     if (!protocol.credit) return;
+    clearTimeout(saying);
+    saying = undefined;
     credited = received;
     framesOut++;
     socket.send(protocol.credit(received));
@@ -80,6 +84,9 @@ export async function openConnection(
       ready();
     }
     if (received - credited >= creditEveryBytes) sendCredit();
+    else if (received - credited > creditUnsaidBytes && socket.readyState === WebSocket.OPEN) {
+      saying ??= setTimeout(sendCredit, creditWithinMs);
+    }
     hear(frame);
   });
   await Promise.race([once(socket, "open"), lost]);
@@ -89,7 +96,7 @@ export async function openConnection(
       tcp.cork();
       for (const frame of frames) socket.send(frame);
       // As our link does: what is due rides along early.
-      if (received - credited >= creditEveryBytes / 4) sendCredit();
+      if (received - credited >= creditUnsaidBytes) sendCredit();
       tcp.uncork();
       framesOut += frames.length;
     },
