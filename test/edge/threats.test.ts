@@ -98,8 +98,9 @@ describe("a malicious client of the relay, in workerd", () => {
     for (const { update, relay } of inShared) {
       mallory.send(updateFrame("shared", [update(victim)], ++mark));
       if (relay !== "silence") expected.push(relay);
+      // One by one: the runtime of these tests may hand over a burst in another order.
+      await mallory.until(() => itemsOf(mallory.items, "acknowledge").at(-1)?.number === mark);
     }
-    await mallory.until(() => itemsOf(mallory.items, "acknowledge").at(-1)?.number === mark);
     expect(new Set(itemsOf(mallory.items, "refuse").map(({ code }) => code))).toEqual(new Set(expected));
     const stock = await open(`/v1/rooms/${room}/docs/shared`);
     stock.send(encodeDocumentMessage({ type: "update", update: Uint8Array.of(1, 2, 3) }));
