@@ -20,6 +20,7 @@ export {
   type MapHandle,
   map,
   type Persistence,
+  type Retention,
   type Snapshot,
   type StandardSchema,
   type StateOf,

@@ -28,9 +28,11 @@ import {
 } from "../protocol/index.ts";
 import { createEntryLog, type EntryLog } from "./entry-log.ts";
 import type { Received } from "./guard.ts";
+import type { PageStore } from "./page-store.ts";
 import type { Persistence } from "./persistence/port.ts";
 import { openPresence, type PresenceBoard } from "./presence.ts";
 import { loadReceived, missingOf } from "./received.ts";
+import type { Retention } from "./retention.ts";
 import { createSaver, cursorKey } from "./saver.ts";
 import { openSharedDocument, type SharedDocument } from "./shared-document.ts";
 import { createSharedSet } from "./shared-set.ts";
@@ -100,6 +102,9 @@ export interface DocumentsOptions {
   random: RandomBytes;
   relay: { url: string; openSocket: OpenSocket; tokens: TokenSource | undefined } | undefined;
   openTabChannel: OpenTabChannel | undefined;
+  /** Where sealed pages are kept. */
+  pages: PageStore;
+  retention: Retention;
 }
 
 /** Without a relay, a tab that nobody answers for this long is alone. */
@@ -291,6 +296,8 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     clock,
     random,
     link,
+    pages: options.pages,
+    retention: options.retention,
     onStored: (name, update) => tabs?.publish(name, update),
     onRegisterChanged: (writer) => registerChanged.emit(writer),
     onWriters: (writers) => presence.setWriters(writers),

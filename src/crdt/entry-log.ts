@@ -1,31 +1,9 @@
-import { createEmitter, type Emitter, type Timestamp } from "../base/index.ts";
-import { comparePages, entryId, type Json, type PageName } from "../protocol/index.ts";
+import { createEmitter, type Emitter, type Undo } from "../base/index.ts";
+import { comparePages, type PageName, type PreviousPage } from "../protocol/index.ts";
+import { type Entry, entriesOf, type LoggedPage } from "./entry.ts";
 import type { Page } from "./page.ts";
 
-/** One record of a lane, in its place. */
-export interface Entry {
-  /** `writer/page/index` */
-  readonly id: string;
-  readonly writer: string;
-  readonly page: PageName;
-  readonly index: number;
-  readonly clock: Timestamp;
-  readonly kind: string;
-  readonly parents: readonly string[];
-  readonly body: Json;
-  /** References that the entry's batch names. */
-  readonly references: readonly string[];
-}
-
-/** A page as the log knows it. */
-export interface LoggedPage {
-  readonly name: PageName;
-  readonly entries: readonly Entry[];
-  /** What the page's first batch says of the one before it. */
-  readonly previous: Page["previous"];
-}
-
-/** Everything that the lanes known here say, by writer and page. */
+/** The live part of the lanes known here, by writer and page. What was let go of is history. */
 export interface EntryLog {
   /** Takes up a page's new batches. Two copies of one page (this device's and the relay's) count once. */
   take(writer: string, page: Page): void;
@@ -36,53 +14,51 @@ export interface EntryLog {
   /** Told once for each arrival, with entries of one page in their order. */
   readonly added: Emitter<readonly Entry[]>;
   readonly size: number;
+  /** Lets go of a page that is sealed, whoever holds it; one that is not here is no error. */
+  release(writer: string, page: PageName): void;
+  /** Told with each page that was let go of. */
+  readonly released: Emitter<{ writer: string; page: LoggedPage }>;
+  /** Says which entries somebody here still needs; the result undoes it. */
+  hold(holds: (entry: Entry) => boolean): Undo;
+  /** Whether somebody here still needs an entry of the page. */
+  isHeld(writer: string, page: PageName): boolean;
+}
+
+interface Logged {
+  name: PageName;
+  entries: Entry[];
+  previous: PreviousPage | undefined;
 }
 
 /** Creates an empty log. */
 export function createEntryLog(): EntryLog {
-  const lanes = new Map<string, { name: PageName; entries: Entry[]; previous: Page["previous"] }[]>();
+  const lanes = new Map<string, Logged[]>();
   const entries = new Map<string, Entry>();
   const added = createEmitter<readonly Entry[]>();
+  const released = createEmitter<{ writer: string; page: LoggedPage }>();
+  const holders = new Set<(entry: Entry) => boolean>();
 
-  function pageOf(writer: string, page: Page): { entries: Entry[]; previous: Page["previous"] } {
-    let pages = lanes.get(writer);
-    if (!pages) {
-      pages = [];
-      lanes.set(writer, pages);
-    }
-    let logged = pages.find(({ name }) => comparePages(name, page.name) === 0);
-    if (!logged) {
-      logged = { name: page.name, entries: [], previous: undefined };
-      pages.push(logged);
-      pages.sort((a, b) => comparePages(a.name, b.name));
-    }
-    return logged;
+  function find(writer: string, page: PageName): Logged | undefined {
+    return lanes.get(writer)?.find(({ name }) => comparePages(name, page) === 0);
+  }
+
+  function pageOf(writer: string, page: PageName): Logged {
+    const present = find(writer, page);
+    if (present) return present;
+    const made: Logged = { name: page, entries: [], previous: undefined };
+    const pages = lanes.get(writer) ?? [];
+    lanes.set(writer, pages);
+    pages.push(made);
+    pages.sort((a, b) => comparePages(a.name, b.name));
+    return made;
   }
 
   return {
     take(writer, page) {
       const batches = page.read();
       if (batches.length === 0) return;
-      const logged = pageOf(writer, page);
-      const arrived: Entry[] = [];
-      for (const batch of batches) {
-        batch.entries.forEach(({ kind, parents, body }, offset) => {
-          const index = batch.first + offset;
-          if (index < logged.entries.length + arrived.length) return;
-          const id = entryId({ writer, page: page.name, index });
-          arrived.push({
-            id,
-            writer,
-            page: page.name,
-            index,
-            clock: batch.clock,
-            kind,
-            parents,
-            body,
-            references: batch.references,
-          });
-        });
-      }
+      const logged = pageOf(writer, page.name);
+      const arrived = entriesOf(writer, page.name, batches, { from: logged.entries.length });
       if (arrived.length === 0) return;
       logged.previous = page.previous;
       for (const entry of arrived) {
@@ -97,6 +73,26 @@ export function createEntryLog(): EntryLog {
     added,
     get size() {
       return entries.size;
+    },
+    release(writer, name) {
+      const page = find(writer, name);
+      if (!page) return;
+      const left = lanes.get(writer)?.filter((each) => each !== page) ?? [];
+      if (left.length > 0) lanes.set(writer, left);
+      else lanes.delete(writer);
+      for (const { id } of page.entries) entries.delete(id);
+      released.emit({ writer, page });
+    },
+    released,
+    hold(holds) {
+      holders.add(holds);
+      return () => void holders.delete(holds);
+    },
+    isHeld(writer, name) {
+      const page = find(writer, name);
+      if (!page) return false;
+      for (const holds of holders) if (page.entries.some(holds)) return true;
+      return false;
     },
   };
 }

@@ -9,8 +9,11 @@ export {
   openDocuments,
   type StorageState,
 } from "./documents.ts";
-export type { Entry, EntryLog, LoggedPage } from "./entry-log.ts";
+export type { Entry, LoggedPage } from "./entry.ts";
+export type { EntryLog } from "./entry-log.ts";
+export type { History } from "./history/history.ts";
 export type { Appended } from "./own-lane.ts";
+export type { PageStore } from "./page-store.ts";
 export { createInMemoryPersistence } from "./persistence/in-memory.ts";
 export { type IndexedDbPlatform, openIndexedDbPersistence } from "./persistence/indexeddb.ts";
 export type {
@@ -21,6 +24,7 @@ export type {
   StoredValue,
 } from "./persistence/port.ts";
 export type { PresenceBoard } from "./presence.ts";
+export { defaultRetention, type Retention } from "./retention.ts";
 export type { SharedDocument } from "./shared-document.ts";
 export type { Snapshot, StateHost } from "./state/handle.ts";
 export { type ListDefinition, type ListHandle, list } from "./state/list.ts";

@@ -1,5 +1,5 @@
 import * as Y from "yjs";
-import { type Batch, decodeBatch, type PageName, pageRoot } from "../protocol/index.ts";
+import { type Batch, decodeBatch, type PageName, type PreviousPage, pageRoot } from "../protocol/index.ts";
 
 /** One page of a lane: an append-only Yjs document whose array holds batches. */
 export interface Page {
@@ -14,7 +14,9 @@ export interface Page {
   /** True once a batch did not decode: nothing after it is read, on any replica. */
   readonly broken: boolean;
   /** The page before this one and its full length, once the first batch is here. */
-  readonly previous: Batch["previous"];
+  readonly previous: PreviousPage | undefined;
+  /** The bytes of every batch, exactly as they are stored: what a seal is made of. */
+  batches(): Uint8Array[];
   /** Appends the bytes of a batch; the document's `update` event carries the change. */
   append(batch: Uint8Array): void;
   /** The batches that arrived since the last call, in order. */
@@ -31,12 +33,11 @@ export function createPage(name: PageName, { writable = false }: { writable?: bo
   let bytes = 0;
   let broken = false;
   const ends: number[] = [];
-  let previous: Batch["previous"];
+  let previous: PreviousPage | undefined;
 
   function accept(element: unknown): Batch | undefined {
-    // A batch is wrapped in an array, because Yjs gives each bare Uint8Array a struct of its own.
-    const encoded: unknown = Array.isArray(element) && element.length === 1 ? element[0] : undefined;
-    if (!(encoded instanceof Uint8Array)) return undefined;
+    const encoded = bytesOf(element);
+    if (!encoded) return undefined;
     try {
       const batch = decodeBatch(encoded);
       if (batch.first !== length || (batch.previous !== undefined && length > 0)) return undefined;
@@ -64,6 +65,7 @@ export function createPage(name: PageName, { writable = false }: { writable?: bo
     get previous() {
       return previous;
     },
+    batches: () => batches.toArray().flatMap((element) => bytesOf(element) ?? []),
     append: (batch) => batches.push([[batch]]),
     read() {
       const added: Batch[] = [];
@@ -83,4 +85,10 @@ export function createPage(name: PageName, { writable = false }: { writable?: bo
       return added;
     },
   };
+}
+
+/** A batch is wrapped in an array, because Yjs gives each bare Uint8Array a struct of its own. */
+function bytesOf(element: unknown): Uint8Array | undefined {
+  const encoded: unknown = Array.isArray(element) && element.length === 1 ? element[0] : undefined;
+  return encoded instanceof Uint8Array ? encoded : undefined;
 }

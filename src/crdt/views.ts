@@ -1,6 +1,7 @@
 import { createEmitter, type Timestamp, type Undo } from "../base/index.ts";
 import { comparePages } from "../protocol/index.ts";
-import type { Entry, EntryLog } from "./entry-log.ts";
+import type { Entry } from "./entry.ts";
+import type { EntryLog } from "./entry-log.ts";
 
 /** A pure fold of the entries of one key, in the room's order, into state. */
 export interface ViewDefinition<State> {

@@ -13,7 +13,9 @@ import type { EntryLog } from "./entry-log.ts";
 import { createOutbound, type Outbound } from "./outbound.ts";
 import { type Appended, openOwnLane } from "./own-lane.ts";
 import { openOwnRegister } from "./own-register.ts";
+import type { PageStore } from "./page-store.ts";
 import type { KeyValueStore } from "./persistence/port.ts";
+import type { Retention } from "./retention.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
 import { readAcknowledged, writeAcknowledged } from "./writer-records.ts";
 import { createWriterStore } from "./writer-store.ts";
@@ -57,6 +59,9 @@ export interface WriterOptions {
   clock: Clock;
   random: RandomBytes;
   link: RelayLink | undefined;
+  /** Where its sealed pages are kept. */
+  pages: PageStore;
+  retention: Retention;
   onPending(): void;
   onProblem(error: FlockError): void;
 }

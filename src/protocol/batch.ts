@@ -13,21 +13,41 @@ export interface EntryRecord {
   body: Json;
 }
 
+/** Names a page, and the seal that it has become. */
+export interface PageLink {
+  page: PageName;
+  /** The SHA-256 of the seal, as hexadecimal digits. */
+  hash: string;
+}
+
+/** The page that a page follows. */
+export interface PreviousPage {
+  page: PageName;
+  /** How many entries it holds. */
+  length: number;
+  /** What its seal is called, and the links of the pages 2, 4, 8, … before the one that says so. */
+  seal?: { hash: string; earlier: readonly PageLink[] };
+}
+
 /** What one flush wrote, one element of a page's array. */
 export interface Batch {
   /** The index in the page of the first entry. */
   first: number;
   clock: Timestamp;
-  /** In the first batch of a page: the page that it follows, and how many entries that holds. */
-  previous: { page: PageName; length: number } | undefined;
+  /** In the first batch of a page: the page that it follows. */
+  previous: PreviousPage | undefined;
   /** Ids of the references that the entries name. */
   references: readonly string[];
   entries: readonly EntryRecord[];
 }
 
 const batchVersion = 1;
+/** Bits of the flags: a page before this one, and its seal. */
 const hasPrevious = 1;
-const referenceBytes = 32;
+const hasSeal = 2;
+const hashBytes = 32;
+/** Pages are numbered up to 10^9, so the distances 2, 4, 8, … end here. */
+const maxEarlier = 29;
 const maxParents = 64;
 /** A value of 32 levels, and the envelopes around it: a field's list, a message, an entry. */
 const maxEntryDepth = 36;
@@ -57,12 +77,21 @@ export function encodeBatch(
 ): Uint8Array<ArrayBuffer> {
   const encoder = encoding.createEncoder();
   encoding.writeUint8(encoder, batchVersion);
-  encoding.writeUint8(encoder, header.previous ? hasPrevious : 0);
+  const seal = header.previous?.seal;
+  encoding.writeUint8(encoder, (header.previous ? hasPrevious : 0) | (seal ? hasSeal : 0));
   encoding.writeVarUint(encoder, header.first);
   encoding.writeVarUint(encoder, header.clock);
   if (header.previous) {
     encoding.writeVarString(encoder, formatPageName(header.previous.page));
     encoding.writeVarUint(encoder, header.previous.length);
+  }
+  if (seal) {
+    encoding.writeUint8Array(encoder, fromHex(seal.hash));
+    encoding.writeVarUint(encoder, seal.earlier.length);
+    for (const { page, hash } of seal.earlier) {
+      encoding.writeVarString(encoder, formatPageName(page));
+      encoding.writeUint8Array(encoder, fromHex(hash));
+    }
   }
   encoding.writeVarUint(encoder, header.references.length);
   for (const id of header.references) encoding.writeUint8Array(encoder, fromHex(id));
@@ -82,13 +111,13 @@ export function decodeBatch(bytes: Uint8Array): Batch {
     const version = decoding.readUint8(decoder);
     if (version !== batchVersion) throw new RangeError(`version ${version}`);
     const flags = decoding.readUint8(decoder);
-    if (flags > hasPrevious) throw new RangeError(`flags ${flags}`);
+    if (flags === hasSeal || flags > (hasPrevious | hasSeal)) throw new RangeError(`flags ${flags}`);
     const first = decoding.readVarUint(decoder);
     const clock = decoding.readVarUint(decoder);
-    const previous = flags === hasPrevious ? readPrevious(decoder) : undefined;
+    const previous = flags & hasPrevious ? readPrevious(decoder, (flags & hasSeal) !== 0) : undefined;
     const references: string[] = [];
     for (let left = decoding.readVarUint(decoder); left > 0; left--) {
-      references.push(toHex(decoding.readUint8Array(decoder, referenceBytes)));
+      references.push(readHash(decoder));
     }
     const count = decoding.readVarUint(decoder);
     if (count === 0 || first + count > maxPageEntries) throw new RangeError(`${count} entries at ${first}`);
@@ -103,10 +132,26 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   }
 }
 
-function readPrevious(decoder: decoding.Decoder): { page: PageName; length: number } {
+function readPrevious(decoder: decoding.Decoder, isSealed: boolean): PreviousPage {
+  const page = readPage(decoder);
+  const length = decoding.readVarUint(decoder);
+  if (!isSealed) return { page, length };
+  const hash = readHash(decoder);
+  const earlier: PageLink[] = [];
+  const count = decoding.readVarUint(decoder);
+  if (count > maxEarlier) throw new RangeError(`${count} earlier pages`);
+  while (earlier.length < count) earlier.push({ page: readPage(decoder), hash: readHash(decoder) });
+  return { page, length, seal: { hash, earlier } };
+}
+
+function readPage(decoder: decoding.Decoder): PageName {
   const page = parsePageName(decoding.readVarString(decoder));
-  if (!page) throw new RangeError("previous page");
-  return { page, length: decoding.readVarUint(decoder) };
+  if (!page) throw new RangeError("a page's name");
+  return page;
+}
+
+function readHash(decoder: decoding.Decoder): string {
+  return toHex(decoding.readUint8Array(decoder, hashBytes));
 }
 
 function decodeEntry(bytes: Uint8Array): EntryRecord {

@@ -10,6 +10,8 @@ export {
   encodeBatch,
   encodeEntry,
   entryId,
+  type PageLink,
+  type PreviousPage,
   parseEntryId,
 } from "./batch.ts";
 export { closeCodeOf, closeCodes, isFinalClose } from "./close-codes.ts";
@@ -64,6 +66,7 @@ export { type Presence, parsePresence } from "./presence.ts";
 export { isReferenceId, type Reference, referenceSchema } from "./reference.ts";
 export {
   type ConsumerRecord,
+  type LaneMarks,
   type LanePosition,
   maxCapabilities,
   maxCapabilityLength,
@@ -72,6 +75,7 @@ export {
   registerRecordSchema,
 } from "./register.ts";
 export { documentsPath, parseRoomId, referencesPath, socketPath } from "./routes.ts";
+export { decodeSeal, encodeSeal, sealContentType } from "./seal.ts";
 export { formatShareLink, readShareLink, type ShareLink } from "./share-link.ts";
 export { type SliceLimits, sliceUpdate } from "./slice.ts";
 export {

@@ -1,10 +1,12 @@
 import * as z from "zod/mini";
 
+const pageName = z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}$/));
+
 const lanePositionSchema = z.strictObject({
   /** Every page of a lower number is done. */
   below: z.int().check(z.nonnegative()),
   /** Entries done of the pages from `below` on, by page name: those before this index. */
-  pages: z.record(z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}$/)), z.int().check(z.nonnegative())),
+  pages: z.record(pageName, z.int().check(z.nonnegative())),
 });
 
 /** How far a consumer is in one lane: bytes that do not grow with the lane. */
@@ -26,6 +28,22 @@ export type ConsumerRecord = z.infer<typeof consumerSchema>;
 export const maxCapabilities = 64;
 export const maxCapabilityLength = 64;
 
+const laneMarksSchema = z.strictObject({
+  /** The low-water mark: of pages below this number that the chain names, nobody keeps documents, only seals. */
+  low: z.int().check(z.nonnegative()),
+  /** Pages below this number are past retention: their seals are gone too. */
+  first: z.int().check(z.nonnegative()),
+  /** The newest page below `low`: where the chain into the past begins. */
+  head: z.strictObject({
+    page: pageName,
+    length: z.int().check(z.positive()),
+    hash: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+  }),
+});
+
+/** How far a writer's lane is sealed, and where its history begins. */
+export type LaneMarks = z.infer<typeof laneMarksSchema>;
+
 /** The whole value of a register: one writer's latest word on itself. */
 export const registerRecordSchema = z.strictObject({
   version: z.literal(1),
@@ -35,6 +53,12 @@ export const registerRecordSchema = z.strictObject({
   /** Milliseconds since the epoch when this writer first opened. */
   since: z.int().check(z.nonnegative()),
   consumers: z.record(z.string().check(z.maxLength(maxConsumerNameLength)), consumerSchema),
+  /** Absent while nothing of the lane is sealed. */
+  lane: z.optional(laneMarksSchema),
+  /** Milliseconds since the epoch when this writer was last open, to the day: what retention counts from. */
+  seenAt: z.optional(z.int().check(z.nonnegative())),
+  /** It will not come back. */
+  left: z.optional(z.literal(true)),
 });
 
 /** The value of a register. */

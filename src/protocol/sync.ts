@@ -2,17 +2,21 @@ import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import { FlockError } from "../base/index.ts";
 
-/** The y-websocket messages that a document's channel carries: y-protocols sync, and stock clients' awareness. */
+/** The messages that a document's channel carries: y-protocols sync, stock clients' awareness, and one of our own. */
 export type DocumentMessage =
   | { type: "step1"; stateVector: Uint8Array }
   | { type: "step2"; update: Uint8Array }
   | { type: "update"; update: Uint8Array }
   | { type: "awareness"; update: Uint8Array }
-  | { type: "query-awareness" };
+  | { type: "query-awareness" }
+  /** client: the document, a page or register of its own, is to be no more; acknowledged also where there is none. */
+  | { type: "drop" };
 
 const syncMessage = 0;
 const awarenessMessage = 1;
 const queryAwarenessMessage = 3;
+/** Far from what y-websocket numbers. */
+const dropMessage = 64;
 const syncTypes = ["step1", "step2", "update"] as const;
 
 /** An update that holds nothing: no structs, no deletions. */
@@ -30,6 +34,9 @@ export function encodeDocumentMessage(message: DocumentMessage): Uint8Array {
       break;
     case "query-awareness":
       encoding.writeVarUint(encoder, queryAwarenessMessage);
+      break;
+    case "drop":
+      encoding.writeVarUint(encoder, dropMessage);
       break;
     default:
       encoding.writeVarUint(encoder, syncMessage);
@@ -51,7 +58,7 @@ export function decodeDocumentMessage(payload: Uint8Array): DocumentMessage {
     if (decoding.hasContent(decoder)) throw new RangeError("trailing bytes");
     return message;
   } catch (cause) {
-    throw new FlockError("protocol/malformed-frame", "A document message is none of y-websocket's.", {
+    throw new FlockError("protocol/malformed-frame", "A document message is none that the protocol knows.", {
       cause,
     });
   }
@@ -61,6 +68,7 @@ function read(decoder: decoding.Decoder): DocumentMessage {
   const kind = decoding.readVarUint(decoder);
   if (kind === awarenessMessage) return { type: "awareness", update: decoding.readVarUint8Array(decoder) };
   if (kind === queryAwarenessMessage) return { type: "query-awareness" };
+  if (kind === dropMessage) return { type: "drop" };
   const type = kind === syncMessage ? syncTypes[decoding.readVarUint(decoder)] : undefined;
   if (type === undefined) throw new RangeError(`unknown message ${kind}`);
   const bytes = decoding.readVarUint8Array(decoder);

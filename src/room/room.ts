@@ -13,7 +13,9 @@ import {
   bindState,
   createTokenSource,
   type DocumentsStatus,
+  defaultRetention,
   openDocuments,
+  type Retention,
   type StateOf,
   type StateSchema,
   type TokenSource,
@@ -35,8 +37,10 @@ import {
   type HttpStoreOptions,
   type LayeredStore,
   openLayeredStore,
+  type ReferenceStore,
 } from "../refstore/index.ts";
 import { type Agent, createAgent } from "./agent.ts";
+import { createPageStore } from "./page-store.ts";
 import { type ResolvedPlatform, type RoomPlatform, resolvePlatform } from "./platform.ts";
 import { type AgentInfo, openRoster } from "./roster.ts";
 
@@ -57,6 +61,8 @@ export interface RoomOptions<S extends StateSchema = Record<never, never>> {
   state?: S;
   /** How content of a type travels, over the named policies. */
   policies?: Readonly<Record<string, CommunicationPolicy>>;
+  /** How long history is kept; every replica of a room should say the same. Default: for good, and of departed writers 90 days. */
+  retention?: Partial<Retention>;
   /** What the room uses of the machine. */
   platform?: RoomPlatform;
 }
@@ -150,6 +156,16 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
   const scope = createScope();
   const problems = createEmitter<FlockError>();
 
+  const remote =
+    relay &&
+    createHttpStore({
+      baseUrl: `${relay.http}${referencesPath(id)}`,
+      ...(tokens && { headers: bearerOf(tokens) }),
+      ...(platform.fetch && { fetch: platform.fetch }),
+    });
+  const refs = await openReferences(platform, prefix, remote);
+  scope.add(() => refs.close());
+
   const documents = await openDocuments({
     room: id,
     principal,
@@ -160,6 +176,11 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     relay:
       relay && openSocket ? { url: `${relay.webSocket}${socketPath(id)}`, openSocket, tokens } : undefined,
     openTabChannel: platform.openTabChannel,
+    pages: createPageStore(refs, remote),
+    retention: { ...defaultRetention, ...options.retention },
+  }).catch(async (failure: unknown) => {
+    await scope.close();
+    throw failure;
   });
   scope.add(() => documents.close());
   scope.add(documents.problems.on((error) => problems.emit(error)));
@@ -176,15 +197,6 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
   }
 
   async function furnish(): Promise<Room<S>> {
-    const refs = await openReferences(
-      platform,
-      prefix,
-      relay && {
-        baseUrl: `${relay.http}${referencesPath(id)}`,
-        ...(tokens && { headers: bearerOf(tokens) }),
-      },
-    );
-    scope.add(() => refs.close());
     scope.add(refs.onProblem(({ error }) => problems.emit(error)));
     scope.add(documents.online.subscribe((online) => (online ? refs.connected() : refs.disconnected())));
 
@@ -305,16 +317,14 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
 async function openReferences(
   platform: ResolvedPlatform,
   prefix: string,
-  remote: HttpStoreOptions | undefined,
+  remote: ReferenceStore | undefined,
 ): Promise<LayeredStore> {
   const local = await platform.openReferences(`${prefix}references`);
   return openLayeredStore({
     local,
     clock: platform.clock,
     random: platform.random,
-    ...(remote && {
-      remote: createHttpStore({ ...remote, ...(platform.fetch && { fetch: platform.fetch }) }),
-    }),
+    ...(remote && { remote }),
   });
 }
 

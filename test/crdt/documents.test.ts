@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import * as Y from "yjs";
 import type { FlockError } from "../../src/base/index.ts";
 import { openDocuments } from "../../src/crdt/documents.ts";
+import { defaultRetention } from "../../src/crdt/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { Persistence } from "../../src/crdt/persistence/port.ts";
 import { cursorKey } from "../../src/crdt/saver.ts";
@@ -9,6 +10,7 @@ import type { ControlMessage, DocumentMessage, RegisterRecord } from "../../src/
 import { createManualClock, until } from "../refstore/manual-clock.ts";
 import { createFakeRelay, settle } from "./fake-relay.ts";
 import { writePage } from "./lanes.ts";
+import { createLocalPages } from "./pages.ts";
 import { random, register } from "./writer-harness.ts";
 
 const other = "ann.planner.AAAAAAAAAAA";
@@ -25,6 +27,8 @@ async function open(persistence: Persistence = createInMemoryPersistence()) {
     clock,
     random,
     relay: { url: "ws://relay.example", openSocket: relay.openSocket, tokens: undefined },
+    pages: createLocalPages(),
+    retention: defaultRetention,
     openTabChannel: undefined,
   });
   onTestFinished(() => documents.close());

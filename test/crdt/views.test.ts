@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { createEntryLog, type Entry } from "../../src/crdt/entry-log.ts";
+import type { Entry } from "../../src/crdt/entry.ts";
+import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { defineView, openView, type ViewDefinition } from "../../src/crdt/views.ts";
 import { arrive, createLog, type Placed } from "./lanes.ts";
 

@@ -1,10 +1,12 @@
 import { createHybridClock, type FlockError } from "../../src/base/index.ts";
 import { createEntryLog } from "../../src/crdt/entry-log.ts";
+import { defaultRetention } from "../../src/crdt/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { KeyValueStore, Persistence, StoredChange } from "../../src/crdt/persistence/port.ts";
 import { openWriter } from "../../src/crdt/writer.ts";
 import type { RegisterRecord } from "../../src/protocol/index.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
+import { createLocalPages } from "./pages.ts";
 import { createScriptedLink, type ScriptedLink } from "./scripted-link.ts";
 
 export const writerName = "anon.planner.AAAAAAAAAAA";
@@ -61,6 +63,8 @@ export async function setUpWriter({
     clock,
     random,
     link: alone ? undefined : link,
+    pages: createLocalPages(),
+    retention: defaultRetention,
     onPending: () => undefined,
     onProblem: (error) => problems.push(error),
   });

@@ -1,11 +1,13 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHybridClock, createStore, type FlockError, parseWriterId } from "../../src/base/index.ts";
 import { createEntryLog } from "../../src/crdt/entry-log.ts";
+import { defaultRetention } from "../../src/crdt/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { Persistence } from "../../src/crdt/persistence/port.ts";
 import { createWriterPool, listWriters } from "../../src/crdt/writer-pool.ts";
 import { createManualClock, until } from "../refstore/manual-clock.ts";
 import { settle } from "./fake-relay.ts";
+import { createLocalPages } from "./pages.ts";
 import { acknowledged, createScriptedLink } from "./scripted-link.ts";
 import { random, register } from "./writer-harness.ts";
 
@@ -27,6 +29,8 @@ async function openTab(persistence: Persistence, link = createScriptedLink({ ans
     onStored: () => undefined,
     onRegisterChanged: () => undefined,
     onWriters: (writers) => present.set(writers),
+    pages: createLocalPages(),
+    retention: defaultRetention,
     onPending: () => undefined,
     onProblem: (error) => problems.push(error),
   });

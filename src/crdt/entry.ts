@@ -1,0 +1,44 @@
+import type { Timestamp } from "../base/index.ts";
+import { type Batch, entryId, type Json, type PageName, type PreviousPage } from "../protocol/index.ts";
+
+/** One record of a lane, in its place. */
+export interface Entry {
+  /** `writer/page/index` */
+  readonly id: string;
+  readonly writer: string;
+  readonly page: PageName;
+  readonly index: number;
+  readonly clock: Timestamp;
+  readonly kind: string;
+  readonly parents: readonly string[];
+  readonly body: Json;
+  /** References that the entry's batch names. */
+  readonly references: readonly string[];
+}
+
+/** A page as it is read: live from its document, or from its seal. */
+export interface LoggedPage {
+  readonly name: PageName;
+  readonly entries: readonly Entry[];
+  /** What the page's first batch says of the one before it. */
+  readonly previous: PreviousPage | undefined;
+}
+
+/** The entries of batches of one page, from an index on. */
+export function entriesOf(
+  writer: string,
+  page: PageName,
+  batches: readonly Batch[],
+  { from = 0 }: { from?: number } = {},
+): Entry[] {
+  const entries: Entry[] = [];
+  for (const { first, clock, references, entries: records } of batches) {
+    records.forEach(({ kind, parents, body }, offset) => {
+      const index = first + offset;
+      if (index < from) return;
+      const id = entryId({ writer, page, index });
+      entries.push({ id, writer, page, index, clock, kind, parents, body, references });
+    });
+  }
+  return entries;
+}
