@@ -1,4 +1,5 @@
 import * as Y from "yjs";
+import { readUpdateItems } from "../protocol/index.ts";
 
 /**
  * Items that Yjs may pass while it looks for the places of one update's items, about 0.6 s. Honest items pass those
@@ -12,8 +13,7 @@ export interface Misplaced {
   why: string;
 }
 
-type Struct = ReturnType<typeof Y.decodeUpdate>["structs"][number];
-type List = Pick<Y.AbstractType<unknown>, "_start" | "_map">;
+type List = Pick<Y.AbstractType<unknown>, "_start">;
 
 /** Two ids of which the first must lie before the second; where one is new, only integration tells. */
 interface Claim {
@@ -27,51 +27,13 @@ interface Claim {
  * orders would differ for good, with equal clocks and deletions. Also finds what would take Yjs too long.
  */
 export function findMisplaced(document: Y.Doc, update: Uint8Array): Misplaced | undefined {
-  const { structs } = Y.decodeUpdate(update);
   const { store } = document;
-  const added = groupByClient(structs);
+  const items = readUpdateItems(document, update);
+  const { isKnown, known, added, baseOf, parentOf } = items;
   const claims: Claim[] = [];
-  const bases = new Map<Y.Item, Y.Item>();
-  const ends = new Map<Y.Item, Y.Item>();
   let steps = 0;
 
-  const isKnown = (id: Y.ID): boolean => id.clock < Y.getState(store, id.client);
-  const known = (id: Y.ID | null): Y.Item | undefined => {
-    const struct = id && isKnown(id) ? Y.getItem(store, id) : undefined;
-    return struct instanceof Y.Item ? struct : undefined;
-  };
   const isCollected = (id: Y.ID | null): boolean => id !== null && isKnown(id) && !known(id);
-  const addedAt = (id: Y.ID | null): Y.Item | undefined => {
-    const struct = id && !isKnown(id) ? structAt(added.get(id.client), id.clock) : undefined;
-    return struct instanceof Y.Item ? struct : undefined;
-  };
-
-  /** The type that an item without origins names; undefined where it is new or collected. */
-  function parentOf(item: Y.Item): List | undefined {
-    const { parent } = item as { parent: unknown };
-    if (typeof parent === "string") return document.share.get(parent);
-    const holder = parent instanceof Y.ID ? known(parent) : undefined;
-    return holder?.content instanceof Y.ContentType ? holder.content.type : undefined;
-  }
-
-  /** Goes from an item along one kind of origin, through items that are new, as far as it leads; each step is taken once. */
-  function follow(item: Y.Item, next: (at: Y.Item) => Y.ID | null, seen: Map<Y.Item, Y.Item>): Y.Item {
-    const path: Y.Item[] = [];
-    let at = item;
-    for (let to = addedAt(next(at)); to && !seen.has(at); to = addedAt(next(at))) {
-      path.push(at);
-      at = to;
-    }
-    const end = seen.get(at) ?? at;
-    for (const each of path) seen.set(each, end);
-    return end;
-  }
-
-  /** The item whose place says in which list another lies: a known one, or a new one that names its parent. */
-  function baseOf(item: Y.Item): Y.Item {
-    const last = follow(item, ({ origin, rightOrigin }) => origin ?? rightOrigin, bases);
-    return known(last.origin ?? last.rightOrigin) ?? last;
-  }
 
   /** Whether it lies, with both its origins, in a list that its own client makes in this very update. */
   function isInNewList(item: Y.Item): boolean {
@@ -81,11 +43,6 @@ export function findMisplaced(document: Y.Doc, update: Uint8Array): Misplaced | 
       parent instanceof Y.ID &&
       [parent, item.origin, item.rightOrigin].every((id) => id?.client === client && !isKnown(id))
     );
-  }
-
-  /** The first known item at or after the right origin, through items that are new. */
-  function rightEnd(item: Y.Item): Y.Item | undefined {
-    return known(follow(item, ({ rightOrigin }) => rightOrigin, ends).rightOrigin);
   }
 
   /** Why an item of which the document may have the first part cannot be placed. */
@@ -111,9 +68,9 @@ export function findMisplaced(document: Y.Doc, update: Uint8Array): Misplaced | 
 
   /** Whether the left origin plainly lies before the right: one was put beside the other. */
   function isPlain({ origin, rightOrigin }: Y.Item): boolean {
-    const left = addedAt(origin);
+    const left = added(origin);
     if (left && equalIds(left.rightOrigin, rightOrigin)) return true;
-    const right = addedAt(rightOrigin);
+    const right = added(rightOrigin);
     if (!right || !rightOrigin) return false;
     const before = rightOrigin.clock > right.id.clock;
     return before
@@ -124,13 +81,13 @@ export function findMisplaced(document: Y.Doc, update: Uint8Array): Misplaced | 
   /** Walks where Yjs would: from the origin, or the list's start, to the right origin, or the end. */
   function walk(item: Y.Item): string | undefined {
     const left = known(item.origin);
-    const end = rightEnd(item);
+    const end = items.rightEnd(item);
     const mustMeet = item.rightOrigin !== null && isKnown(item.rightOrigin);
     if (left && left === end) {
       const isBefore = !mustMeet || (item.origin as Y.ID).clock < (item.rightOrigin as Y.ID).clock;
       return isBefore ? undefined : "has its right origin before its origin";
     }
-    let at = left ? left.right : firstOf(item, end);
+    let at = left ? left.right : items.startOf(item);
     while (at && at !== end) {
       if (++steps > maxSteps) return "and others of its update are too far from their places";
       at = at.right;
@@ -138,17 +95,7 @@ export function findMisplaced(document: Y.Doc, update: Uint8Array): Misplaced | 
     return mustMeet && !at ? "has no right origin after its origin" : undefined;
   }
 
-  function firstOf(item: Y.Item, right: Y.Item | undefined): Y.Item | null {
-    const key = right ? right.parentSub : item.parentSub;
-    const list = (right ? right.parent : parentOf(item)) as List | null | undefined;
-    if (!list) return null;
-    if (key === null) return list._start;
-    let first = list._map.get(key) ?? null;
-    while (first?.left) first = first.left;
-    return first;
-  }
-
-  for (const struct of structs) {
+  for (const struct of items.structs) {
     if (!(struct instanceof Y.Item)) continue;
     if (struct.id.clock + struct.length <= Y.getState(store, struct.id.client)) continue;
     const why = judge(struct);
@@ -183,28 +130,6 @@ function tryClaims(document: Y.Doc, update: Uint8Array, claims: readonly Claim[]
   });
   copy.destroy();
   return wrong && { client: wrong.client, why: "has no right origin after its origin" };
-}
-
-function groupByClient(structs: readonly Struct[]): Map<number, Struct[]> {
-  const groups = new Map<number, Struct[]>();
-  for (const struct of structs) {
-    const group = groups.get(struct.id.client);
-    if (group) group.push(struct);
-    else groups.set(struct.id.client, [struct]);
-  }
-  return groups;
-}
-
-/** The struct of a client's, in order, that covers a clock. */
-function structAt(structs: readonly Struct[] | undefined, clock: number): Struct | undefined {
-  let low = 0;
-  let high = (structs?.length ?? 0) - 1;
-  while (low < high) {
-    const middle = (low + high + 1) >> 1;
-    if ((structs?.[middle]?.id.clock ?? 0) <= clock) low = middle;
-    else high = middle - 1;
-  }
-  return structs?.[low];
 }
 
 function equalIds(one: Y.ID | null, other: Y.ID | null): boolean {

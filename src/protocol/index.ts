@@ -88,4 +88,5 @@ export {
   encodeDocumentMessage,
 } from "./sync.ts";
 export { bearerPrefix, parseScopes, principalOf, type TokenScope, tokenScopes } from "./token.ts";
+export { readUpdateItems, type UpdateItems } from "./update-items.ts";
 export { updatePartBytes, writeUpdatePart } from "./update-part.ts";

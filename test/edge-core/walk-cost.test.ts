@@ -58,6 +58,16 @@ describe("what it takes to place items", () => {
     });
   });
 
+  test("COMPACT-12: a right origin that is new ends no way through what is known", () => {
+    const doc = listOf(100);
+    const last = doc.getText("t").toJSON().length;
+    expect(last).toBe(100);
+    const end: StructSpec = { ...content.embed("0"), origin: [1, 0] };
+    const before: StructSpec = { ...content.embed("0"), right: [2, 0] };
+    expect(walkCost(doc, blockOf([end], 2), any)).toBe(0);
+    expect(walkCost(doc, blockOf([end, before], 2), any)).toBeGreaterThan(0);
+  });
+
   test("COMPACT-12: typing, lists, maps and nested types of honest documents cost next to nothing", () => {
     const doc = new Y.Doc();
     const reader = new Y.Doc();

@@ -157,6 +157,23 @@ describe("an item whose origin does not lie before its right origin", () => {
     expect(findMisplaced(doc, buildUpdate([{ client: 5, clock: 0, structs: near }]))).toBeUndefined();
   });
 
+  test("THREAT-8 in clients: so is what passes the whole list to reach items of its own", () => {
+    const doc = new Y.Doc();
+    doc.clientID = author;
+    for (let index = 0; index < 20_000; index++) doc.getArray("a").insert(0, [index]);
+    const count = 400;
+    // Embeds do not merge: each of them lies at the end, and is the right origin of an item at the start.
+    const last: StructSpec = { ...content.embed("0"), origin: [author, 0] };
+    const structs = [
+      ...Array.from({ length: count }, () => last),
+      ...Array.from({ length: count }, (_, at): StructSpec => ({ ...content.embed("0"), right: [5, at] })),
+    ];
+    expect(findMisplaced(doc, buildUpdate([{ client: 5, clock: 0, structs }]))).toMatchObject({ client: 5 });
+    expect(
+      findMisplaced(doc, buildUpdate([{ client: 5, clock: 0, structs: structs.slice(0, count) }])),
+    ).toBeUndefined();
+  });
+
   test("THREAT-10 control: without the guard replicas fork", () => {
     expect(countForks(false)).toBeGreaterThan(0);
   });
