@@ -11,10 +11,12 @@ export {
   type Undo,
 } from "./base/index.ts";
 export {
+  type ChangeOrigin,
   createInMemoryPersistence,
   createWebSocketOpener,
   defineView,
   type Entry,
+  type Evolution,
   type ListHandle,
   list,
   type MapHandle,
@@ -29,6 +31,9 @@ export {
   type TextHandle,
   table,
   text,
+  type UndoHistory,
+  type UndoneBy,
+  type UndoOptions,
   type View,
   type ViewDefinition,
   type Write,

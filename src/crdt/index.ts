@@ -26,13 +26,22 @@ export type {
 export type { PresenceBoard } from "./presence.ts";
 export { defaultRetention, type Retention } from "./retention.ts";
 export type { SharedDocument } from "./shared-document.ts";
+export type { Evolution } from "./state/evolution.ts";
 export type { Snapshot, StateHost } from "./state/handle.ts";
 export { type ListDefinition, type ListHandle, list } from "./state/list.ts";
-export { type MapDefinition, type MapHandle, map } from "./state/map.ts";
+export { type MapDefinition, type MapHandle, type MapOptions, map } from "./state/map.ts";
 export type { OutputOf, StandardResult, StandardSchema } from "./state/standard-schema.ts";
 export { bindState, type StateOf, type StatePart, type StateSchema } from "./state/state.ts";
 export { type KeyOf, type TableDefinition, type TableHandle, table } from "./state/table.ts";
 export { type TextDefinition, type TextHandle, text } from "./state/text.ts";
+export {
+  type ChangeOrigin,
+  createOrigin,
+  openUndoHistory,
+  type UndoHistory,
+  type UndoneBy,
+  type UndoOptions,
+} from "./state/undo.ts";
 export type {
   LinkState,
   OpenSocket,

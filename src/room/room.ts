@@ -11,14 +11,19 @@ import {
 } from "../base/index.ts";
 import {
   bindState,
+  type ChangeOrigin,
+  createOrigin,
   createTokenSource,
   type DocumentsStatus,
   defaultRetention,
   openDocuments,
+  openUndoHistory,
   type Retention,
   type StateOf,
   type StateSchema,
   type TokenSource,
+  type UndoHistory,
+  type UndoOptions,
   type Write,
 } from "../crdt/index.ts";
 import { type ListedMessage, openDeliveryBoard, openMessageList } from "../messaging/index.ts";
@@ -78,8 +83,25 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
   readonly status: Store<RoomStatus>;
   /** Handles on the shared state, by the names of the schema. */
   readonly state: StateOf<S>;
-  /** Groups changes of the state into one write. @throws `room/closed` */
-  transact(change: () => void): Write;
+  /** Groups changes of the state into one write, on behalf of an agent or conversation if one is named. @throws `room/closed` */
+  transact(change: () => void, origin?: ChangeOrigin): Write;
+  /**
+   * Opens the history of one's own changes of the state, an agent's or a conversation's, made here from now on: others'
+   * changes stay when they are undone.
+   *
+   * @throws `room/closed`
+   * @example
+   * ```ts
+   * const room = await openRoom("lab-9", { state: { notes: text() } });
+   * const history = room.openUndo({ of: { agent: "planner" } });
+   * room.transact(() => room.state.notes.insert(0, "draft "), { agent: "planner" });
+   * room.state.notes.insert(0, "mine: ");
+   * history.undo();
+   * room.state.notes.get(); // "mine: "
+   * await room.close();
+   * ```
+   */
+  openUndo(options?: UndoOptions): UndoHistory;
   /**
    * Opens an agent: the first of its writers on this device that no other tab has open, else a new one.
    *
@@ -202,9 +224,9 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
 
     const host = {
       document: documents.shared.document,
-      transact(change: () => void): Write {
+      transact(change: () => void, origin?: ChangeOrigin): Write {
         assertOpen();
-        documents.shared.document.transact(change);
+        documents.shared.document.transact(change, origin && createOrigin(origin));
         return documents.shared.write();
       },
     };
@@ -273,6 +295,15 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       status,
       state,
       transact: host.transact,
+      openUndo(undoOptions) {
+        assertOpen();
+        const undo = openUndoHistory(
+          { document: host.document, clock, written: () => documents.shared.write() },
+          undoOptions,
+        );
+        scope.add(() => undo.close());
+        return undo;
+      },
       async agent(name, { capabilities = [] } = {}) {
         parseId(name, "agent");
         assertOpen();

@@ -2,8 +2,9 @@ import type * as Y from "yjs";
 import { FlockError } from "../../base/index.ts";
 import type { Json } from "../../protocol/index.ts";
 import type { Write } from "../write.ts";
+import { type Evolution, readEvolved, writeEvolved } from "./evolution.ts";
 import { createSnapshot, freeze, plainOf, type Snapshot, type StateHost, toJson } from "./handle.ts";
-import { fitting, parseValue, type StandardSchema } from "./standard-schema.ts";
+import { parseValue, type StandardSchema } from "./standard-schema.ts";
 
 /** Values in an order that all replicas agree on. */
 export interface ListHandle<T> extends Snapshot<readonly T[]> {
@@ -22,15 +23,34 @@ export interface ListDefinition<T> {
   bind(host: StateHost, name: string): ListHandle<T>;
 }
 
-/** Declares a shared list; with a schema, values that do not fit are refused on write and left out on read. */
-export function list<T = Json>(schema?: StandardSchema<unknown, T>): ListDefinition<T> {
+/**
+ * Declares a shared list; with a schema, values that do not fit are refused on write and left out on read. `upgrade` and
+ * `downgrade` are as for tables, and need a schema.
+ */
+export function list<T = Json>(
+  schema?: StandardSchema<unknown, T>,
+  evolution: Evolution<T> = {},
+): ListDefinition<T> {
   return {
     kind: "list",
     bind(host, name) {
       const y = host.document.getArray<unknown>(name);
-      const accept = (value: T): Json => toJson(schema ? parseValue(schema, value, name) : value, name);
+
+      function accept(given: T): Json {
+        if (!schema) return toJson(given, name);
+        const value = parseValue(schema, given, name);
+        const json = toJson(value, name);
+        return toJson(writeEvolved(schema, { value, json, over: undefined }, evolution), name);
+      }
+
+      function readValue(raw: unknown): T | undefined {
+        const plain = plainOf(raw);
+        if (!schema || plain === undefined) return plain as T | undefined;
+        return readEvolved(schema, plain, evolution);
+      }
+
       return {
-        ...createSnapshot(host.document, y, () => readValues(y, schema)),
+        ...createSnapshot(host.document, y, () => readValues(y, readValue)),
         y,
         push(...values) {
           const json = values.map(accept);
@@ -66,11 +86,10 @@ function assertRange(y: Y.Array<unknown>, name: string, index: number, length: n
   );
 }
 
-function readValues<T>(y: Y.Array<unknown>, schema: StandardSchema<unknown, T> | undefined): readonly T[] {
+function readValues<T>(y: Y.Array<unknown>, readValue: (raw: unknown) => T | undefined): readonly T[] {
   const values: T[] = [];
   for (const raw of y.toArray()) {
-    const plain = plainOf(raw);
-    const value = schema && plain !== undefined ? fitting(schema, plain) : (plain as T | undefined);
+    const value = readValue(raw);
     if (value !== undefined) values.push(freeze(value));
   }
   return Object.freeze(values);

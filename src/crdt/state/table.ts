@@ -1,8 +1,9 @@
 import type * as Y from "yjs";
 import { FlockError } from "../../base/index.ts";
 import type { Write } from "../write.ts";
+import { type Evolution, readEvolved, writeEvolved } from "./evolution.ts";
 import { createSnapshot, freeze, plainOf, type Snapshot, type StateHost, toJson } from "./handle.ts";
-import { fitting, parseValue, type StandardSchema } from "./standard-schema.ts";
+import { parseValue, type StandardSchema } from "./standard-schema.ts";
 
 /** Rows by one of their fields. A row is written whole: of two writes at once, one wins on every replica. */
 export interface TableHandle<Row> extends Snapshot<readonly Row[]> {
@@ -24,10 +25,14 @@ export interface TableDefinition<Row> {
 export type KeyOf<Row> = { [Field in keyof Row]: Row[Field] extends string ? Field : never }[keyof Row] &
   string;
 
-/** Declares a table of rows that fit a schema; `key` names the field, a string, that tells rows apart. */
+/**
+ * Declares a table of rows that fit a schema; `key` names the field, a string, that tells rows apart. Fields of a row
+ * that only other versions of the application know survive a `set`; `upgrade` and `downgrade` let versions with rows
+ * of different shapes work on one table.
+ */
 export function table<Row>(
   schema: StandardSchema<unknown, Row>,
-  { key }: { key: KeyOf<Row> },
+  { key, ...evolution }: { key: KeyOf<Row> } & Evolution<Row>,
 ): TableDefinition<Row> {
   return {
     kind: "table",
@@ -35,7 +40,8 @@ export function table<Row>(
       const y = host.document.getMap<unknown>(name);
 
       function read(rowKey: string, raw: unknown): Row | undefined {
-        const row = fitting(schema, plainOf(raw));
+        const plain = plainOf(raw);
+        const row = plain === undefined ? undefined : readEvolved(schema, plain, evolution);
         return row != null && row[key] === rowKey ? freeze(row) : undefined;
       }
 
@@ -61,7 +67,11 @@ export function table<Row>(
               `A row of ${name} needs a non-empty string in ${key}.`,
             );
           }
-          const json = toJson(row, `a row of ${name}`);
+          const over = plainOf(y.get(rowKey));
+          const json = toJson(
+            writeEvolved(schema, { value: row, json: toJson(row, `a row of ${name}`), over }, evolution),
+            `a row of ${name}`,
+          );
           return host.transact(() => y.set(rowKey, json));
         },
         delete: (rowKey) => host.transact(() => y.delete(rowKey)),
