@@ -9,6 +9,11 @@ export function toUtf8(text: string): Uint8Array<ArrayBuffer> {
   return encoder.encode(text) as Uint8Array<ArrayBuffer>;
 }
 
+/** Writes the UTF-8 bytes of a text into an array that they fill. */
+export function writeUtf8(text: string, into: Uint8Array): void {
+  encoder.encodeInto(text, into);
+}
+
 /** The text of UTF-8 bytes; throws a `TypeError` where they are not valid UTF-8. */
 export function fromUtf8(bytes: Uint8Array): string {
   return decoder.decode(bytes);

@@ -14,6 +14,7 @@ export {
   toBase64Url,
   toHex,
   toUtf8,
+  writeUtf8,
 } from "./bytes.ts";
 export {
   type Clock,

@@ -1,5 +1,5 @@
 import { createEmitter, type Emitter, type Undo } from "../base/index.ts";
-import { comparePages, type PageName, type PreviousPage } from "../protocol/index.ts";
+import { comparePages, type PageName, type PreviousPage, parseEntryId } from "../protocol/index.ts";
 import { type Entry, entriesOf, type LoggedPage } from "./entry.ts";
 import type { Page } from "./page.ts";
 
@@ -33,7 +33,7 @@ interface Logged {
 /** Creates an empty log. */
 export function createEntryLog(): EntryLog {
   const lanes = new Map<string, Logged[]>();
-  const entries = new Map<string, Entry>();
+  let size = 0;
   const added = createEmitter<readonly Entry[]>();
   const released = createEmitter<{ writer: string; page: LoggedPage }>();
   const holders = new Set<(entry: Entry) => boolean>();
@@ -61,18 +61,19 @@ export function createEntryLog(): EntryLog {
       const arrived = entriesOf(writer, page.name, batches, { from: logged.entries.length });
       if (arrived.length === 0) return;
       logged.previous = page.previous;
-      for (const entry of arrived) {
-        logged.entries.push(entry);
-        entries.set(entry.id, entry);
-      }
+      for (const entry of arrived) logged.entries.push(entry);
+      size += arrived.length;
       added.emit(arrived);
     },
-    get: (id) => entries.get(id),
+    get(id) {
+      const address = parseEntryId(id);
+      return address && find(address.writer, address.page)?.entries[address.index];
+    },
     writers: () => lanes.keys(),
     pages: (writer) => lanes.get(writer) ?? [],
     added,
     get size() {
-      return entries.size;
+      return size;
     },
     release(writer, name) {
       const page = find(writer, name);
@@ -80,7 +81,7 @@ export function createEntryLog(): EntryLog {
       const left = lanes.get(writer)?.filter((each) => each !== page) ?? [];
       if (left.length > 0) lanes.set(writer, left);
       else lanes.delete(writer);
-      for (const { id } of page.entries) entries.delete(id);
+      size -= page.entries.length;
       released.emit({ writer, page });
     },
     released,

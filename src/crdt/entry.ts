@@ -1,5 +1,12 @@
 import type { Timestamp } from "../base/index.ts";
-import { type Batch, entryId, type Json, type PageName, type PreviousPage } from "../protocol/index.ts";
+import {
+  type Batch,
+  type EntryRecord,
+  formatPageName,
+  type Json,
+  type PageName,
+  type PreviousPage,
+} from "../protocol/index.ts";
 
 /** One record of a lane, in its place. */
 export interface Entry {
@@ -32,13 +39,13 @@ export function entriesOf(
   { from = 0 }: { from?: number } = {},
 ): Entry[] {
   const entries: Entry[] = [];
+  const prefix = `${writer}/${formatPageName(page)}/`;
   for (const { first, clock, references, entries: records } of batches) {
-    records.forEach(({ kind, parents, body }, offset) => {
+    for (let offset = Math.max(0, from - first); offset < records.length; offset++) {
+      const { kind, parents, body } = records[offset] as EntryRecord;
       const index = first + offset;
-      if (index < from) return;
-      const id = entryId({ writer, page, index });
-      entries.push({ id, writer, page, index, clock, kind, parents, body, references });
-    });
+      entries.push({ id: prefix + index, writer, page, index, clock, kind, parents, body, references });
+    }
   }
   return entries;
 }

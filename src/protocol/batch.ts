@@ -1,9 +1,9 @@
 import * as decoding from "lib0/decoding";
-import * as encoding from "lib0/encoding";
-import { FlockError, fromHex, fromUtf8, type Timestamp, toHex, toUtf8 } from "../base/index.ts";
+import { FlockError, fromHex, fromUtf8, type Timestamp, toHex, toUtf8, writeUtf8 } from "../base/index.ts";
 import { formatPageName, type PageName, parsePageName } from "./document-name.ts";
+import { writeVarUint } from "./frame.ts";
 import { isJson, type Json, type JsonObject, parseJson } from "./json.ts";
-import { maxEntryBytes, maxPageEntries } from "./limits.ts";
+import { maxEntryBytes, maxPageBytes, maxPageEntries } from "./limits.ts";
 
 /** What a lane records: a kind, which says who reads it, the entries it rests on, and a body of that kind. */
 export interface EntryRecord {
@@ -41,7 +41,9 @@ export interface Batch {
   entries: readonly EntryRecord[];
 }
 
-const batchVersion = 1;
+const batchVersion = 2;
+/** Has each entry behind its length. It is read, and no longer written. */
+const firstVersion = 1;
 /** Bits of the flags: a page before this one, and its seal. */
 const hasPrevious = 1;
 const hasSeal = 2;
@@ -49,55 +51,79 @@ const hashBytes = 32;
 /** Pages are numbered up to 10^9, so the distances 2, 4, 8, … end here. */
 const maxEarlier = 29;
 const maxParents = 64;
-/** A value of 32 levels, and the envelopes around it: a field's list, a message, an entry. */
-const maxEntryDepth = 36;
+const noParents: readonly string[] = Object.freeze([]);
+/** A value of 32 levels, and the envelopes around it: a field's list, a message. */
+const maxBodyDepth = 35;
+/** Of the entries of one batch, brackets and commas included. */
+const maxBatchBytes = maxPageBytes + maxEntryBytes;
 const kindPattern = /^[a-z][a-z0-9-]{0,31}$/;
 
+/** An entry as JSON, made once. */
+export interface EncodedEntry {
+  readonly text: string;
+  /** In bytes of UTF-8. */
+  readonly length: number;
+}
+
 /**
- * Encodes one entry, once: these bytes are what is stored, hashed and sent.
+ * Encodes one entry, once: in a batch this very text is what is stored, hashed and sent.
  *
  * @throws `protocol/malformed-batch` where kind, parents or body are not in form.
  */
-export function encodeEntry({ kind, parents, body }: EntryRecord): Uint8Array {
-  const record = parents.length > 0 ? { k: kind, p: parents, b: body } : { k: kind, b: body };
-  // What is let through here is what `decodeEntry` takes: a batch that does not decode would break its page for good.
-  if (!kindPattern.test(kind) || !areParents(parents) || !isJson(record, maxEntryDepth)) {
+export function encodeEntry({ kind, parents, body }: EntryRecord): EncodedEntry {
+  // What is let through here is what `decodeBatch` takes: a batch that does not decode would break its page for good.
+  if (!kindPattern.test(kind) || !areParents(parents) || !isJson(body, maxBodyDepth)) {
     throw new FlockError(
       "protocol/malformed-batch",
-      `An entry of kind ${JSON.stringify(kind)} needs a kind of a-z0-9-, at most ${maxParents} parents, each an entry's id, and a body of plain JSON, at most ${maxEntryDepth - 1} deep.`,
+      `An entry of kind ${JSON.stringify(kind)} needs a kind of a-z0-9-, at most ${maxParents} parents, each an entry's id, and a body of plain JSON, at most ${maxBodyDepth} deep.`,
     );
   }
-  return toUtf8(JSON.stringify(record));
+  const text = JSON.stringify(parents.length > 0 ? { k: kind, p: parents, b: body } : { k: kind, b: body });
+  return { text, length: utf8Length(text) };
 }
 
 /** Encodes a batch around entries that {@link encodeEntry} made. */
 export function encodeBatch(
   header: Omit<Batch, "entries">,
-  entries: readonly Uint8Array[],
+  entries: readonly EncodedEntry[],
 ): Uint8Array<ArrayBuffer> {
-  const encoder = encoding.createEncoder();
-  encoding.writeUint8(encoder, batchVersion);
-  const seal = header.previous?.seal;
-  encoding.writeUint8(encoder, (header.previous ? hasPrevious : 0) | (seal ? hasSeal : 0));
-  encoding.writeVarUint(encoder, header.first);
-  encoding.writeVarUint(encoder, header.clock);
-  if (header.previous) {
-    encoding.writeVarString(encoder, formatPageName(header.previous.page));
-    encoding.writeVarUint(encoder, header.previous.length);
+  const head = encodeHeader(header);
+  // One array of JSON: one call to encode it, and one to parse it, for all entries together.
+  const text = `[${entries.map((entry) => entry.text).join(",")}]`;
+  const textBytes = entries.reduce((sum, { length }) => sum + length, Math.max(2, entries.length + 1));
+  const bytes = new Uint8Array(head.length + textBytes);
+  bytes.set(head);
+  writeUtf8(text, bytes.subarray(head.length));
+  return bytes;
+}
+
+/** A plain array, because a batch of one entry costs little more than the typed arrays that are made for it. */
+function encodeHeader({ first, clock, previous, references }: Omit<Batch, "entries">): number[] {
+  const seal = previous?.seal;
+  const bytes = [batchVersion, (previous ? hasPrevious : 0) | (seal ? hasSeal : 0)];
+  writeVarUint(bytes, bytes.length, first);
+  writeVarUint(bytes, bytes.length, clock);
+  if (previous) {
+    writePage(bytes, previous.page);
+    writeVarUint(bytes, bytes.length, previous.length);
   }
   if (seal) {
-    encoding.writeUint8Array(encoder, fromHex(seal.hash));
-    encoding.writeVarUint(encoder, seal.earlier.length);
+    bytes.push(...fromHex(seal.hash));
+    writeVarUint(bytes, bytes.length, seal.earlier.length);
     for (const { page, hash } of seal.earlier) {
-      encoding.writeVarString(encoder, formatPageName(page));
-      encoding.writeUint8Array(encoder, fromHex(hash));
+      writePage(bytes, page);
+      bytes.push(...fromHex(hash));
     }
   }
-  encoding.writeVarUint(encoder, header.references.length);
-  for (const id of header.references) encoding.writeUint8Array(encoder, fromHex(id));
-  encoding.writeVarUint(encoder, entries.length);
-  for (const entry of entries) encoding.writeVarUint8Array(encoder, entry);
-  return encoding.toUint8Array(encoder) as Uint8Array<ArrayBuffer>;
+  writeVarUint(bytes, bytes.length, references.length);
+  for (const id of references) bytes.push(...fromHex(id));
+  return bytes;
+}
+
+/** As a string of lib0. */
+function writePage(bytes: number[], page: PageName): void {
+  const name = toUtf8(formatPageName(page));
+  bytes.push(name.length, ...name);
 }
 
 /**
@@ -109,7 +135,7 @@ export function decodeBatch(bytes: Uint8Array): Batch {
   try {
     const decoder = decoding.createDecoder(bytes);
     const version = decoding.readUint8(decoder);
-    if (version !== batchVersion) throw new RangeError(`version ${version}`);
+    if (version !== batchVersion && version !== firstVersion) throw new RangeError(`version ${version}`);
     const flags = decoding.readUint8(decoder);
     if (flags === hasSeal || flags > (hasPrevious | hasSeal)) throw new RangeError(`flags ${flags}`);
     const first = decoding.readVarUint(decoder);
@@ -119,11 +145,10 @@ export function decodeBatch(bytes: Uint8Array): Batch {
     for (let left = decoding.readVarUint(decoder); left > 0; left--) {
       references.push(readHash(decoder));
     }
-    const count = decoding.readVarUint(decoder);
-    if (count === 0 || first + count > maxPageEntries) throw new RangeError(`${count} entries at ${first}`);
-    const entries: EntryRecord[] = [];
-    for (let left = count; left > 0; left--) entries.push(decodeEntry(decoding.readVarUint8Array(decoder)));
-    if (decoding.hasContent(decoder)) throw new RangeError("trailing bytes");
+    const entries =
+      version === firstVersion ? readFirstEntries(decoder) : readEntries(bytes.subarray(decoder.pos));
+    if (first + entries.length > maxPageEntries)
+      throw new RangeError(`${entries.length} entries at ${first}`);
     return { first, clock, previous, references, entries };
   } catch (cause) {
     throw new FlockError("protocol/malformed-batch", "A batch of a lane does not follow the format.", {
@@ -154,15 +179,39 @@ function readHash(decoder: decoding.Decoder): string {
   return toHex(decoding.readUint8Array(decoder, hashBytes));
 }
 
-function decodeEntry(bytes: Uint8Array): EntryRecord {
-  if (bytes.length > maxEntryBytes) throw new RangeError(`an entry of ${bytes.length} bytes`);
-  const value = parseJson(fromUtf8(bytes), maxEntryDepth);
+function readEntries(bytes: Uint8Array): EntryRecord[] {
+  if (bytes.length > maxBatchBytes) throw new RangeError(`entries of ${bytes.length} bytes`);
+  const records = parseJson(fromUtf8(bytes), maxBodyDepth + 2);
+  if (!Array.isArray(records) || records.length === 0) throw new RangeError("entries");
+  return records.map(readEntry);
+}
+
+function readFirstEntries(decoder: decoding.Decoder): EntryRecord[] {
+  const count = decoding.readVarUint(decoder);
+  if (count === 0 || count > maxPageEntries) throw new RangeError(`${count} entries`);
+  const entries: EntryRecord[] = [];
+  while (entries.length < count) {
+    const bytes = decoding.readVarUint8Array(decoder);
+    if (bytes.length > maxEntryBytes) throw new RangeError(`an entry of ${bytes.length} bytes`);
+    entries.push(readEntry(parseJson(fromUtf8(bytes), maxBodyDepth + 1)));
+  }
+  if (decoding.hasContent(decoder)) throw new RangeError("trailing bytes");
+  return entries;
+}
+
+function readEntry(value: Json | undefined): EntryRecord {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw new RangeError("entry");
-  const { k: kind, p: parents = [], b: body } = value as JsonObject;
+  const { k: kind, p: parents = noParents, b: body } = value as JsonObject;
   if (typeof kind !== "string" || !kindPattern.test(kind) || body === undefined)
     throw new RangeError("entry");
-  if (!areParents(parents)) throw new RangeError("parents");
-  return { kind, parents, body };
+  if (parents !== noParents && !areParents(parents)) throw new RangeError("parents");
+  return { kind, parents: parents as readonly string[], body };
+}
+
+const ascii = /^[\0-\x7f]*$/;
+
+function utf8Length(text: string): number {
+  return ascii.test(text) ? text.length : toUtf8(text).length;
 }
 
 /** Where an entry stands. */

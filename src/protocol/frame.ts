@@ -46,7 +46,7 @@ export function varUintBytes(value: number): number {
 }
 
 /** Writes an unsigned integer in lib0's variable length, and returns the offset after it. */
-export function writeVarUint(into: Uint8Array, offset: number, value: number): number {
+export function writeVarUint(into: Uint8Array | number[], offset: number, value: number): number {
   let at = offset;
   let rest = value;
   for (; rest > 127; rest = Math.floor(rest / 128)) into[at++] = (rest % 128) + 128;

@@ -5,6 +5,7 @@
 export {
   type Batch,
   decodeBatch,
+  type EncodedEntry,
   type EntryAddress,
   type EntryRecord,
   encodeBatch,

@@ -13,7 +13,9 @@ const maxDepth = 32;
 export function parseJson(text: string, depth = maxDepth): Json | undefined {
   try {
     const value = JSON.parse(text) as Json;
-    return isPlainJson(value, depth) ? value : undefined;
+    // A key may be spelled with escapes.
+    const mayHaveProto = text.includes("__proto__") || text.includes("\\u");
+    return isTame(value, depth, mayHaveProto) ? value : undefined;
   } catch {
     // A text that is no JSON is the caller's case to report, with its own code.
     return undefined;
@@ -29,10 +31,32 @@ function isPlainJson(value: unknown, depth: number): value is Json {
   if (value === null || typeof value === "boolean" || typeof value === "string") return true;
   if (typeof value === "number") return Number.isFinite(value);
   if (typeof value !== "object" || depth === 0) return false;
-  if (Array.isArray(value)) return value.every((element) => isPlainJson(element, depth - 1));
+  if (Array.isArray(value)) {
+    for (const element of value) if (!isPlainJson(element, depth - 1)) return false;
+    return true;
+  }
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype !== Object.prototype && prototype !== null) return false;
-  return Object.keys(value).every(
-    (key) => key !== "__proto__" && isPlainJson((value as Record<string, unknown>)[key], depth - 1),
-  );
+  for (const key of Object.keys(value)) {
+    if (key === "__proto__" || !isPlainJson((value as Record<string, unknown>)[key], depth - 1)) return false;
+  }
+  return true;
+}
+
+/** Whether what `JSON.parse` made nests at most so deep, and has no `__proto__` key. */
+function isTame(value: Json, depth: number, mayHaveProto: boolean): boolean {
+  if (typeof value !== "object" || value === null) return true;
+  if (depth === 0) return false;
+  if (Array.isArray(value)) {
+    for (const element of value) {
+      if (typeof element === "object" && !isTame(element, depth - 1, mayHaveProto)) return false;
+    }
+    return true;
+  }
+  for (const key in value) {
+    if (mayHaveProto && key === "__proto__") return false;
+    const inner = (value as JsonObject)[key];
+    if (typeof inner === "object" && !isTame(inner, depth - 1, mayHaveProto)) return false;
+  }
+  return true;
 }

@@ -33,6 +33,7 @@ const batch: fc.Arbitrary<Batch> = fc.record({
   references: fc.array(fc.stringMatching(/^[0-9a-f]{64}$/), { maxLength: 3 }),
   entries: fc.array(entry, { minLength: 1, maxLength: 5 }),
 });
+const behindLength = (text: string) => [text.length, ...new TextEncoder().encode(text)];
 const encode = ({ entries, ...header }: Batch) => encodeBatch(header, entries.map(encodeEntry));
 const codes = ["protocol/malformed-batch"] as const;
 const header = { first: 0, clock: 1, previous: undefined, references: [] };
@@ -59,7 +60,7 @@ describe("batches", () => {
         const bytes = encode(written);
         expect(outcome(() => decodeBatch(bytes.subarray(0, seed % bytes.length)), codes)).toBe("refused");
         expect(outcome(() => decodeBatch(new Uint8Array([...bytes, 0])), codes)).toBe("refused");
-        bytes[0] = 2;
+        bytes[0] = 3;
         expect(outcome(() => decodeBatch(bytes), codes)).toBe("refused");
       }),
     );
@@ -108,7 +109,7 @@ describe("batches", () => {
     expect(outcome(() => encodeEntry(record), codes)).toBe("refused");
   });
 
-  it("FRAME-14: no entries, too many, or an entry past 128 KiB are malformed", () => {
+  it("FRAME-14: no entries, too many, or more than 384 KiB of them are malformed", () => {
     const many = (count: number, first = 0) =>
       encodeBatch({ ...header, first }, new Array(count).fill(encodeEntry(plain)));
     expect(decodeBatch(many(maxPageEntries)).entries).toHaveLength(maxPageEntries);
@@ -116,12 +117,32 @@ describe("batches", () => {
       expect(outcome(() => decodeBatch(bytes), codes)).toBe("refused");
     }
     const big = encodeEntry({ ...plain, body: "x".repeat(maxEntryBytes) });
-    expect(outcome(() => decodeBatch(encodeBatch(header, [big])), codes)).toBe("refused");
+    expect(outcome(() => decodeBatch(encodeBatch(header, [big, big])), codes)).toBe("taken");
+    expect(outcome(() => decodeBatch(encodeBatch(header, [big, big, big])), codes)).toBe("refused");
   });
 
   it("FRAME-12: an entry with a __proto__ key is malformed", () => {
-    const bytes = new TextEncoder().encode('{"k":"message","b":{"__proto__":{"isAdmin":true}}}');
-    expect(outcome(() => decodeBatch(encodeBatch(header, [bytes])), codes)).toBe("refused");
+    for (const key of ["__proto__", "__pro\\u0074o__", "\\u005f_proto__"]) {
+      const text = `{"k":"message","b":{"deep":[{"${key}":{"isAdmin":true}}]}}`;
+      const bytes = encodeBatch(header, [{ text, length: text.length }]);
+      expect(outcome(() => decodeBatch(bytes), codes)).toBe("refused");
+    }
+  });
+
+  it("FRAME-13: batches of the first version, each entry behind its length, are read", () => {
+    const text = '{"k":"note","b":"old"}';
+    const bytes = new Uint8Array([1, 0, 5, 7, 0, 2, ...behindLength(text), ...behindLength(text)]);
+    const old = { kind: "note", parents: [], body: "old" };
+    expect(decodeBatch(bytes)).toEqual({
+      first: 5,
+      clock: 7,
+      previous: undefined,
+      references: [],
+      entries: [old, old],
+    });
+    for (const cut of [bytes.subarray(0, -1), new Uint8Array([...bytes, 0])]) {
+      expect(outcome(() => decodeBatch(cut), codes)).toBe("refused");
+    }
   });
 
   it("FRAME-16: an entry's id is its place, and is read back", () => {
