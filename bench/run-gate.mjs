@@ -1,13 +1,4 @@
-import { pathToFileURL } from "node:url";
-import { build } from "vite";
-import { projectDir } from "../scripts/lib/doors.mjs";
+import { loadBench } from "./load.mjs";
 
-const outDir = `${projectDir}node_modules/.bench-gate`;
-await build({
-  configFile: false,
-  logLevel: "warn",
-  root: projectDir,
-  build: { ssr: "bench/gate.ts", outDir, target: "node20" },
-});
-const { main } = await import(pathToFileURL(`${outDir}/gate.js`).href);
+const { main } = await loadBench("gate");
 main();

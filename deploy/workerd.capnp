@@ -31,6 +31,7 @@ const relay :Workerd.Worker = (
     (name = "FLOCKSTATE_ISSUER", fromEnvironment = "FLOCKSTATE_ISSUER"),
     (name = "FLOCKSTATE_ORIGINS", fromEnvironment = "FLOCKSTATE_ORIGINS"),
     (name = "FLOCKSTATE_LIMITS", fromEnvironment = "FLOCKSTATE_LIMITS"),
+    (name = "FLOCKSTATE_RETENTION_DAYS", fromEnvironment = "FLOCKSTATE_RETENTION_DAYS"),
     (name = "FLOCKSTATE_METRICS_TOKEN", fromEnvironment = "FLOCKSTATE_METRICS_TOKEN"),
     (name = "FLOCKSTATE_LOG_LEVEL", fromEnvironment = "FLOCKSTATE_LOG_LEVEL"),
   ],

@@ -29,7 +29,7 @@ describe("controls: the same judge refuses", () => {
     expect(violations).toEqual([expect.stringContaining("base may not import protocol")]);
   });
 
-  it.each(["edge", "testing", "gateway"])(
+  it.each(["edge", "testing", "gateway", "node"])(
     "HOUSE-1 an import of %s, by the room or the main door",
     (folder) => {
       const source = `export { x } from "../${folder}/index.ts";`;
@@ -94,6 +94,7 @@ describe("controls: the same judge refuses", () => {
     expect(violationsOf({ "crdt/a.ts": 'import * as z from "zod/mini";' })).toEqual([]);
     expect(violationsOf({ "room/a.ts": 'import { env } from "cloudflare:workers";' })).toHaveLength(1);
     expect(violationsOf({ "room/a.ts": 'const fs = await import("node:fs");' })).toHaveLength(1);
+    expect(violationsOf({ "node/a.ts": 'import { join } from "node:path";' })).toEqual([]);
   });
 });
 

@@ -13,6 +13,7 @@ import {
   referenceStoreContract,
 } from "flockstate/testing";
 import { openIndexedDbPersistence } from "../../src/crdt/index.ts";
+import { indexedDbFaults } from "../../test/crdt/persistence/indexeddb-faults.ts";
 
 /** What became of a case of a contract. */
 export interface ContractResult {
@@ -34,26 +35,42 @@ const suites = {
   "references in layers": () =>
     referenceStoreContract(async () => openLayeredStore({ local: await openIndexedDbStore(freshName()) })),
   "databases in memory": () => persistenceContract(async () => createInMemoryPersistence()),
-  "databases in IndexedDB": () => persistenceContract(openDatabases),
+  "databases in IndexedDB": () => {
+    let prefix = "";
+    return persistenceContract(
+      () => {
+        prefix = `${freshName()}/`;
+        return openDatabases(prefix);
+      },
+      { ...indexedDbFaults({ prefix: () => prefix }), another: () => openDatabases(prefix) },
+    );
+  },
   "a store that never deletes": () =>
     both(async () => ({ ...(await openIndexedDbStore(freshName())), delete: async () => true })),
   "databases with locks for everyone": () =>
-    persistenceContract(async () => ({ ...(await openDatabases()), tryLock: async () => () => undefined })),
+    persistenceContract(async () => ({
+      ...(await openDatabases(`${freshName()}/`)),
+      tryLock: async () => () => undefined,
+    })),
 } satisfies Record<string, (references: string) => ContractCase[]>;
 
 /** The name of a suite. */
 export type ContractSuite = keyof typeof suites;
 
-/** The browser's persistence below a prefix that no other case has. */
-async function openDatabases(): Promise<Persistence> {
-  const prefix = `${freshName()}/`;
+/** The browser's persistence below a prefix, as one tab opens it. */
+async function openDatabases(prefix: string): Promise<Persistence> {
   const whole = await openIndexedDbPersistence({ indexedDB, locks: navigator.locks });
   return {
     durable: whole.durable,
-    open: (name) => whole.open(prefix + name),
-    attach: (name, document) => whole.attach(prefix + name, document),
+    locks: whole.locks,
+    open: (name, options) => whole.open(prefix + name, options),
+    attach: (name, document, options) => whole.attach(prefix + name, document, options),
     tryLock: (name) => whole.tryLock(prefix + name),
-    forget: (names) => whole.forget(prefix + names),
+    forget: (begins, names = []) =>
+      whole.forget(
+        prefix + begins,
+        names.map((name) => prefix + name),
+      ),
   };
 }
 

@@ -1,4 +1,12 @@
-import { type Agent, type Message, openRoom, type RoomPlatform } from "flockstate";
+import {
+  type Agent,
+  type Message,
+  openRoom,
+  type RoomPlatform,
+  type StorageFailure,
+  storageFailureOf,
+} from "flockstate";
+import { withUpdates } from "../../test/crdt/persistence/indexeddb-faults.ts";
 import { type ContractResult, type ContractSuite, runContract } from "./contracts.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";
@@ -35,6 +43,11 @@ export interface Harness {
   readonly handled: Handled[];
   /** Codes of the problems that the room told of. */
   readonly problems: readonly string[];
+  /** Why storage failed since `watchFailures`. */
+  readonly failures: readonly StorageFailure[];
+  watchFailures(): void;
+  /** The bytes of updates in a shared document's database. */
+  updateBytes(database: string): Promise<number>;
   /** Opens the room, and agents that take every message sent to them. */
   open(options: OpenOptions): Promise<void>;
   report(): Report;
@@ -49,6 +62,8 @@ export interface Harness {
   runContract(suite: ContractSuite, references: string): Promise<ContractResult[]>;
   /** Bytes that look random and are the same for the same seed. */
   bytes(length: number, seed: number): Uint8Array<ArrayBuffer>;
+  /** The same as text. */
+  text(length: number, seed: number): string;
   sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string>;
 }
 
@@ -64,6 +79,7 @@ let stock: StockClient | undefined;
 const agents: Record<string, Agent> = {};
 const handled: Handled[] = [];
 const problems: string[] = [];
+const failures: StorageFailure[] = [];
 
 /** Neither the relay nor another tab answers: what is there was on the device. */
 const alone: RoomPlatform = {
@@ -101,6 +117,17 @@ function idsOf(messages: readonly Message[]): string[] {
   return messages.map(({ id }) => id);
 }
 
+function bytes(length: number, seed: number): Uint8Array<ArrayBuffer> {
+  const made = new Uint8Array(length);
+  let state = seed >>> 0;
+  for (let index = 0; index < length; index++) {
+    // Numerical Recipes' linear congruential generator; its high bits are the good ones.
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    made[index] = state >>> 24;
+  }
+  return made;
+}
+
 globalThis.harness = {
   get room() {
     return current();
@@ -114,6 +141,17 @@ globalThis.harness = {
   agentNamed: (name) => made(agents[name]),
   handled,
   problems,
+  failures,
+  watchFailures() {
+    current().onProblem((problem) => {
+      const reason = storageFailureOf(problem);
+      if (reason) failures.push(reason);
+    });
+  },
+  async updateBytes(database) {
+    const updates = await withUpdates<Uint8Array[]>(indexedDB, database, (store) => store.getAll());
+    return updates.reduce((sum, { length }) => sum + length, 0);
+  },
   open,
   report: () => reportOf(current()),
   messageIds: () => idsOf(current().messages.get()),
@@ -133,16 +171,8 @@ globalThis.harness = {
     stock = await openStockClient(base);
   },
   runContract,
-  bytes(length, seed) {
-    const bytes = new Uint8Array(length);
-    let state = seed >>> 0;
-    for (let index = 0; index < length; index++) {
-      // Numerical Recipes' linear congruential generator; its high bits are the good ones.
-      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-      bytes[index] = state >>> 24;
-    }
-    return bytes;
-  },
+  bytes,
+  text: (length, seed) => new TextDecoder().decode(bytes(length, seed).map((byte) => 97 + (byte % 26))),
   async sha256(bytes) {
     const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -25,6 +25,8 @@ export const importTable = {
   gateway: { values: [...waist, ...features] },
   // Of refstore the port alone, which is types: its backends are the browser's.
   edge: { values: ["base", "protocol"], types: ["refstore"] },
+  // Of room what a platform is: whoever opens one there has its values already.
+  node: { values: ["base", "protocol", "crdt", "refstore"], types: ["room"] },
   // Of edge the ports of the room's storage, for their contract cases.
   testing: { values: [...waist, ...features], types: ["edge"] },
   "index.ts": { values: waist },
@@ -38,7 +40,7 @@ export const importTable = {
  */
 export const restrictedModules = [
   { pattern: /^cloudflare:/, allowed: ["edge", "worker.ts"], reason: "it exists in workerd only" },
-  { pattern: /^node:/, allowed: [], reason: "it exists in Node only" },
+  { pattern: /^node:/, allowed: ["node"], reason: "it exists in Node only" },
   { pattern: /^zod(\/v4)?$/, allowed: ["edge", "gateway"], reason: "pages load zod/mini" },
   { pattern: /^(hono|@hono)\b/, allowed: ["edge", "gateway"], reason: "pages need no router" },
   { pattern: /^jose\b/, allowed: ["edge"], reason: "pages neither mint nor check tokens" },

@@ -34,6 +34,7 @@ export type ErrorCode =
   | "crdt/storage-newer"
   | "crdt/history-lost"
   | "crdt/history-corrupt"
+  | "crdt/view-failed"
   | "crdt/entry-too-large"
   | "crdt/refused"
   | "crdt/no-addressee"

@@ -5,62 +5,71 @@ import {
   createScope,
   createStore,
   type Emitter,
-  FlockError,
+  type FlockError,
   type HybridClock,
-  isFlockError,
   type RandomBytes,
   randomId,
   type Scope,
   type Store,
-  toUtf8,
 } from "../base/index.ts";
 import {
-  type DocumentName,
   decodeDocumentMessage,
-  maxPresenceBytes,
+  type LaneMarks,
   type Presence,
   parseDocumentName,
   parseEntryId,
-  parsePresence,
   type RegisterRecord,
-  readDocumentName,
   sharedName,
 } from "../protocol/index.ts";
+import { encodePresence } from "./announcement.ts";
+import { createCaughtUp } from "./caught-up.ts";
+import { documentDatabase, listDatabases, recordsDatabase, writerDatabase } from "./database-names.ts";
+import { createDepartures, type Departures } from "./departures.ts";
 import { createEntryLog, type EntryLog } from "./entry-log.ts";
+import { createGaps, type Gaps } from "./gaps.ts";
 import type { Received } from "./guard.ts";
+import { createChains } from "./history/chains.ts";
+import { createHistory, type History } from "./history/history.ts";
 import type { PageStore } from "./page-store.ts";
+import { createStorageHealth, type StorageHealth, watchPersistence } from "./persistence/health.ts";
 import type { Persistence } from "./persistence/port.ts";
+import { retryWhileFailed } from "./persistence/retry.ts";
+import { withSchemas } from "./persistence/schema.ts";
 import { openPresence, type PresenceBoard } from "./presence.ts";
-import { loadReceived, missingOf } from "./received.ts";
+import { createProblemReport } from "./problem-report.ts";
+import { loadReceived } from "./received.ts";
+import { createRegisters } from "./registers.ts";
+import { createReleases, type Releases } from "./releases.ts";
 import type { Retention } from "./retention.ts";
-import { createSaver, cursorKey } from "./saver.ts";
+import { schemaOf } from "./room-schema.ts";
+import { createSaver, readCursor } from "./saver.ts";
 import { openSharedDocument, type SharedDocument } from "./shared-document.ts";
 import { createSharedSet } from "./shared-set.ts";
-import type { LinkState, OpenSocket, OpenTabChannel } from "./transports/port.ts";
-import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
-import { openTabLink, type TabLink } from "./transports/tab-link.ts";
+import { createStatusBoard, type DocumentsStatus } from "./status.ts";
+import { openTabs } from "./tabs.ts";
+import type { OpenSocket, OpenTabChannel } from "./transports/port.ts";
+import { createRelayLink, type RelayLink } from "./transports/relay-link.ts";
+import type { TabLink } from "./transports/tab-link.ts";
 import type { TokenSource } from "./transports/token-source.ts";
-import { createWriterPool, listWriters, type OpenedWriter, type WriterPool } from "./writer-pool.ts";
+import { createViews, type Views } from "./views/views.ts";
+import {
+  createWriterPool,
+  listWriters,
+  type OpenedWriter,
+  type OwnedName,
+  type WriterPool,
+} from "./writer-pool.ts";
 import { readWriter } from "./writer-records.ts";
-
-/** What a replica's storage is worth at the moment. */
-export type StorageState = "ready" | "memory-only" | "failed";
-
-/** How a replica stands. */
-export interface DocumentsStatus {
-  readonly storage: StorageState;
-  readonly network: LinkState;
-  /** Writes made here that the relay has not acknowledged; 0 without a relay. */
-  readonly pending: number;
-  /** Whether an administrator has halted the room: what is written waits here until its release. */
-  readonly halted: boolean;
-}
 
 /** The documents of a room on this device: loaded, kept, exchanged with the relay and with other tabs. */
 export interface Documents {
   readonly session: string;
   readonly status: Store<DocumentsStatus>;
+  /** What is live of the lanes. */
   readonly log: EntryLog;
+  /** What is sealed of them. */
+  readonly history: History;
+  readonly views: Views;
   readonly presence: PresenceBoard;
   /** The main shared document. */
   readonly shared: SharedDocument;
@@ -71,14 +80,16 @@ export interface Documents {
   /** The latest record of every writer known here. */
   registers(): Map<string, RegisterRecord>;
   register(writer: string): RegisterRecord | undefined;
+  /** How far a writer's lane is sealed; undefined where nothing of it is. */
+  marks(writer: string): LaneMarks | undefined;
   readonly registerChanged: Emitter<string>;
   /** Whether this writer is open in this replica. */
   isHere(writer: string): boolean;
   /** How far an entry is known to have come; what others wrote came through the relay or another tab. */
   stageOf(id: string): "pending" | "local" | "relayed";
   /**
-   * Resolves once the relay or another tab has told what this replica lacked; at once where there can be neither,
-   * and after a second where there is no relay and no tab answers.
+   * Resolves once the relay, or a tab that has caught up, has told what this replica lacked; at once where there can be
+   * neither. Where the relay can't be reached any tab counts, and without one a second in which none answers.
    */
   readonly caughtUp: Promise<void>;
   readonly online: Store<boolean>;
@@ -89,6 +100,8 @@ export interface Documents {
   depart(): void;
   /** Resolves when everything written and received so far is stored, or storing has failed. */
   flush(): Promise<void>;
+  /** The names of the databases that the room's documents have on this device, in the order in which to delete them. */
+  databases(): Promise<string[]>;
   close(): Promise<void>;
 }
 
@@ -98,6 +111,8 @@ export interface DocumentsOptions {
   /** The first part of every database's name: tells rooms of different relays and principals apart. */
   prefix: string;
   persistence: Persistence;
+  /** Notes how storage fares; default the documents' own. */
+  health?: StorageHealth;
   clock: Clock;
   random: RandomBytes;
   relay: { url: string; openSocket: OpenSocket; tokens: TokenSource | undefined } | undefined;
@@ -106,9 +121,6 @@ export interface DocumentsOptions {
   pages: PageStore;
   retention: Retention;
 }
-
-/** Without a relay, a tab that nobody answers for this long is alone. */
-const aloneAfterMs = 1_000;
 
 /**
  * Opens a room's documents; resolves once what this device has is loaded. It never waits for the network.
@@ -126,74 +138,54 @@ export async function openDocuments(options: DocumentsOptions): Promise<Document
 }
 
 async function openIn(scope: Scope, options: DocumentsOptions): Promise<Documents> {
-  const { principal, prefix, persistence, clock, random } = options;
+  const { principal, prefix, clock, random, health = createStorageHealth(options.persistence) } = options;
+  const persistence = withSchemas(watchPersistence(options.persistence, health), schemaOf(prefix));
   const session = randomId(random);
-  const problems = createEmitter<FlockError>();
+  const board = createStatusBoard({
+    storage: health.state,
+    pending: () => pool.pending + (link ? shared.pending : 0),
+  });
+  scope.add(board.close);
+  const report = createProblemReport(health.isNoted);
+  scope.add(health.problems.on((error) => report.problems.emit(error)));
   const log = createEntryLog();
+  const chains = createChains(log, options.pages);
   const hybrid: HybridClock = createHybridClock(clock);
-  const records = await persistence.open(`${prefix}records`);
+  const records = await persistence.open(recordsDatabase(prefix));
   scope.add(() => records.close());
   // Before the rows that it covers, because another tab may store more of both meanwhile.
-  let cursor = parseCursor(await records.get(cursorKey));
+  let cursor = await readCursor(records);
   const hasJoined = !options.relay || cursor.epoch !== "";
-  const received = await loadReceived(records, { log, hybrid, random });
+  const received = await loadReceived(records, {
+    log,
+    hybrid,
+    random,
+    standingOf: (writer, page) => releases.standingOf(writer, page),
+  });
   const registerChanged = received.registerChanged;
   // What closed tabs of this device wrote is in their writers' databases, and no relay sends it here again.
   const writersBefore = new Set(await listWriters(records));
   for (const id of writersBefore) {
-    const store = await persistence.open(`${prefix}writer/${id}`);
+    const store = await persistence.open(writerDatabase(prefix, id));
     for await (const [name, update] of readWriter(id, store)) received.preload(name, update);
     await store.close();
   }
 
-  let storage: StorageState = persistence.durable ? "ready" : "memory-only";
   const online = createStore(false);
-  const shared = createSharedSet({ openDocument: openShared, onReceived: settle, onFailed: reportStorage });
-  /** Whether a gap was met since the last whole join, and whether that join failed to fill one. */
-  let gap: "none" | "asked" | "unfilled" = "none";
-  /** Whether it was told that the token does not allow to write shared documents (true), or one's own (false). */
-  const told = new Set<boolean>();
-  let catchUp: () => void = () => {};
-  const caughtUp = new Promise<void>((resolve) => {
-    catchUp = resolve;
+  const shared = createSharedSet({
+    openDocument: openShared,
+    onReceived: (name, result) => gaps.settle(name, result),
+    onFailed: report.tellStorage,
   });
+  const caughtUp = createCaughtUp(clock, { hasRelay: !!options.relay, hasTabs: !!options.openTabChannel });
+  scope.add(() => caughtUp.close());
 
   const saver = createSaver({
     records,
     takeUnsaved: () => received.takeUnsaved(),
     confirmShared: () => shared.confirm(),
-    onStored: () => setStorage(persistence.durable ? "ready" : "memory-only"),
-    onFailed: (error) => reportStorage(error),
+    onFailed: report.tellStorage,
   });
-
-  function setStorage(next: StorageState): void {
-    storage = next;
-    refreshStatus();
-  }
-
-  function reportStorage(failure: unknown): void {
-    setStorage("failed");
-    problems.emit(
-      isFlockError(failure)
-        ? failure
-        : new FlockError("crdt/storage-failed", "This device's storage failed.", { cause: failure }),
-    );
-  }
-
-  function report(error: FlockError): void {
-    if (error.code === "crdt/storage-failed") reportStorage(error);
-    else if (!isTold(error)) problems.emit(error);
-  }
-
-  /** What a token does not allow is told once, not once for each document. */
-  function isTold({ details }: FlockError): boolean {
-    const { code, document } = details;
-    if (code !== "edge/forbidden" || typeof document !== "string") return false;
-    const isShared = document.startsWith("shared");
-    if (told.has(isShared)) return true;
-    told.add(isShared);
-    return false;
-  }
 
   // The relay -------------------------------------------------------------------------------------
 
@@ -208,6 +200,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
         cursor: () => cursor,
         welcomed(epoch, resumed) {
           if (!resumed) cursor = { epoch, sequence: 0 };
+          caughtUp.welcomed();
         },
         message: receiveFromRelay,
         advanced(reached) {
@@ -215,14 +208,15 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
           saver.note(reached);
         },
         joined() {
-          if (gap === "asked") gap = "none";
+          gaps.joined();
           shared.joined(cursor.epoch);
           pool.joined(cursor.epoch);
           online.set(true);
-          catchUp();
+          caughtUp.joined();
+          departures.begin();
         },
         released() {
-          told.clear();
+          report.released();
           shared.joined(cursor.epoch);
           pool.joined(cursor.epoch);
         },
@@ -231,10 +225,19 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
           shared.dropped();
           presence.lostRelay();
           online.set(false);
+          caughtUp.dropped();
         },
-        problem: report,
+        problem: report.tell,
       },
     });
+
+  const gaps: Gaps = createGaps({
+    rejoin() {
+      cursor = { epoch: "", sequence: 0 };
+      link?.rejoin();
+    },
+    onProblem: (error) => report.problems.emit(error),
+  });
 
   function receiveFromRelay(name: string, payload: Uint8Array): void {
     const parsed = parseDocumentName(name);
@@ -244,27 +247,20 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     }
     const message = decodeDocumentMessage(payload);
     if (message.type === "step1") pool.resync(parsed.writer, name, message.stateVector);
-    else if ((message.type === "update" || message.type === "step2") && !pool.owns(name)) {
-      settle(parsed, received.receive(parsed, message.update));
-    }
+    else if (message.type === "update" || message.type === "step2")
+      gaps.settle(parsed, take(parsed, message.update));
   }
 
-  /** What the guard did not let through is told, never asked for again; a gap is asked for again only once it was filled. */
-  function settle(name: DocumentName, { result, ...refusal }: Received): void {
-    if (result === "gap" && gap === "none") {
-      gap = "asked";
-      cursor = { epoch: "", sequence: 0 };
-      link?.rejoin();
-    } else if (result === "gap" || result === "refused") {
-      if (result === "gap") gap = "unfilled";
-      const { code = "gate/gap", message = "it rests on something that the relay does not have" } =
-        refusal as Partial<Extract<Received, { result: "refused" }>>;
-      problems.emit(
-        new FlockError(code, `An update of ${name.name} was not applied: ${message}`, {
-          details: { document: name.name },
-        }),
-      );
-    }
+  /** Takes up an update of a lane or register, from the relay or another tab. */
+  function take(name: OwnedName, update: Uint8Array): Received {
+    const { kind, writer } = name;
+    const foreign = pool.foreign(name, update);
+    if (!foreign || (kind === "lane" && departures.hasDeparted(writer))) return { result: "known" };
+    const taken = received.receive(name, foreign);
+    if (taken.result !== "applied") return taken;
+    if (kind === "lane") releases.arrived(writer, name.page);
+    else departures.heard(writer);
+    return taken;
   }
 
   // Documents and writers -------------------------------------------------------------------------
@@ -272,14 +268,14 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   async function openShared(name: string): Promise<SharedDocument> {
     const document = await openSharedDocument({
       name,
-      databaseName: `${prefix}document/${name}`,
+      databaseName: documentDatabase(prefix, name),
       persistence,
       records,
       link,
       clock,
       random,
-      onPending: refreshStatus,
-      onProblem: report,
+      onPending: board.refresh,
+      onProblem: report.tell,
     });
     document.changed.on((update) => tabs?.publish(name, update));
     scope.add(() => document.close());
@@ -298,12 +294,41 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     link,
     pages: options.pages,
     retention: options.retention,
+    effectiveOf: (id) => views.order.effectiveOf(id) ?? log.get(id)?.clock,
+    received: (writer) => received.documents(writer),
     onStored: (name, update) => tabs?.publish(name, update),
     onRegisterChanged: (writer) => registerChanged.emit(writer),
     onWriters: (writers) => presence.setWriters(writers),
-    onPending: refreshStatus,
-    onProblem: report,
+    onPending: board.refresh,
+    onProblem: report.tell,
   });
+
+  const registers = createRegisters(received, pool);
+  const history = createHistory({ log, chains, marksOf: registers.marks });
+  const reachable = createEmitter<void>();
+  // Others hear of the network in this turn, and read through what they then connect.
+  scope.add(online.subscribe((isOnline) => isOnline && queueMicrotask(() => reachable.emit())));
+  const views: Views = createViews({
+    lanes: { log, history, marked: registerChanged, writers: () => registers.all().keys() },
+    clock,
+    storage: { records, tryLock: (name) => persistence.tryLock(`${prefix}${name}`) },
+    caughtUp: caughtUp.reached,
+    reachable,
+    onProblem: report.tell,
+  });
+  scope.add(() => views.close());
+  const releases: Releases = createReleases({
+    log,
+    clock,
+    chains,
+    received,
+    registerChanged,
+    writers: received.writers(),
+    marksOf: registers.marks,
+    isOwn: (writer) => pool.register(writer) !== undefined,
+    onReleased: () => saver.note(),
+  });
+  scope.add(() => releases.close());
 
   const main = await shared.open(sharedName());
 
@@ -318,97 +343,55 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   scope.add(() => presence.close());
   announceToRelay(presence.own());
 
-  /** The relay closes for good on a state that it can't take, so such a state stays here and is reported. */
   function announceToRelay(own: Presence): void {
-    const state = JSON.stringify(own);
-    if (toUtf8(state).length <= maxPresenceBytes && parsePresence(state)) {
-      link?.announce(state);
-      return;
+    try {
+      link?.announce(encodePresence(own));
+    } catch (failure) {
+      report.problems.emit(failure as FlockError);
     }
-    problems.emit(
-      new FlockError(
-        "protocol/presence-too-large",
-        `The presence of ${state.length} characters is not announced: keep it plain JSON within ${maxPresenceBytes} bytes.`,
-      ),
-    );
   }
+
+  const departures: Departures = createDepartures({
+    principal,
+    prefix,
+    departedMs: options.retention.departedMs,
+    clock,
+    persistence,
+    records,
+    received,
+    chains,
+    pages: options.pages,
+    link,
+    isPresent: (writer) =>
+      pool.isOpen(writer) ||
+      pool.register(writer) !== undefined ||
+      presence.others.get().some(({ writers }) => writers.includes(writer)),
+    onForgotten: () => saver.note(),
+  });
+  scope.add(() => departures.close());
+  if (!link) void caughtUp.reached.then(departures.begin);
 
   // Other tabs ------------------------------------------------------------------------------------
 
   const tabs: TabLink | undefined =
     options.openTabChannel &&
-    openTabLink({
+    openTabs({
       name: prefix,
       session,
       clock,
       openChannel: options.openTabChannel,
-      events: {
-        have: () => [...received.stateVectors(), ...pool.stateVectors()],
-        *lacks(documents) {
-          for (const [name] of received.stateVectors()) {
-            const update = received.missing(name, documents.get(name));
-            if (update) yield [name, update];
-          }
-          for (const [name, document] of [...pool.documents(), ...sharedDocuments()]) {
-            const update = missingOf(document, documents.get(name));
-            if (update) yield [name, update];
-          }
-        },
-        received: receiveFromTab,
-        presence: (other) => presence.heardTab(other),
-        left(other) {
-          presence.lostTab(other);
-          pool.tabLeft();
-        },
-        own: () => presence.own(),
-        answered: catchUp,
-      },
+      received,
+      pool,
+      shared,
+      presence,
+      take,
+      onTaken: () => saver.note(),
+      onAnswered: caughtUp.answered,
+      isCaughtUp: () => caughtUp.isReached,
     });
-  if (!tabs && !link) catchUp();
-  if (tabs && !link) scope.add(clock.after(aloneAfterMs, catchUp));
 
-  function* sharedDocuments(): Iterable<[string, SharedDocument["document"]]> {
-    for (const { name, document } of shared) yield [name, document];
-  }
-
-  function receiveFromTab(name: string, update: Uint8Array): void {
-    const parsed = readDocumentName(name);
-    if (!parsed) return;
-    if (parsed.kind === "shared") {
-      if (shared.get(name)?.receiveFromTab(update).result === "gap") tabs?.ask();
-      return;
-    }
-    if (pool.owns(name)) return;
-    const { result } = received.receive(parsed, update);
-    if (result === "applied") saver.note();
-    if (result === "gap") tabs?.ask();
-  }
-
-  // Status ----------------------------------------------------------------------------------------
-
-  const status = createStore<DocumentsStatus>({
-    storage,
-    network: "offline",
-    pending: 0,
-    halted: false,
-  });
-  function refreshStatus(): void {
-    const pending = pool.pending + (link ? shared.pending : 0);
-    const next: DocumentsStatus = {
-      storage,
-      network: link?.status.get() ?? "offline",
-      pending,
-      halted: link?.halted.get() ?? false,
-    };
-    const now = status.get();
-    const keys = Object.keys(next) as (keyof DocumentsStatus)[];
-    if (keys.some((key) => next[key] !== now[key])) status.set(next);
-  }
-  if (link) {
-    scope.add(link.status.subscribe(refreshStatus));
-    scope.add(link.halted.subscribe(refreshStatus));
-  }
-  refreshStatus();
+  if (link) scope.add(board.follow(link));
+  board.refresh();
 
   let closing: Promise<void> | undefined;
   /** Nothing comes in any more, then everything is stored, then the databases are let go. */
@@ -421,10 +404,19 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     await scope.close();
   }
 
+  async function flush(): Promise<void> {
+    await pool.flush();
+    await saver.flush();
+    await shared.confirm();
+  }
+  scope.add(retryWhileFailed(health, { clock, random, write: flush }));
+
   return {
     session,
-    status,
+    status: board.status,
     log,
+    history,
+    views,
     presence,
     shared: main,
     async openWriter(agent) {
@@ -434,47 +426,33 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
       return { ...opened, resumed: false, knownLanes: writersBefore };
     },
     releaseWriter: (writer) => pool.release(writer),
-    registers() {
-      const all = new Map<string, RegisterRecord>();
-      for (const writer of received.writers()) {
-        const record = received.register(writer);
-        if (record) all.set(writer, record);
-      }
-      for (const [writer, record] of pool.registers()) all.set(writer, record);
-      return all;
-    },
-    register: (writer) => pool.register(writer) ?? received.register(writer),
+    registers: registers.all,
+    register: registers.get,
+    marks: registers.marks,
     registerChanged,
     stageOf(id) {
       const address = parseEntryId(id);
       return (address && pool.stageOf(address)) ?? "relayed";
     },
     isHere: (writer) => pool.isOpen(writer),
-    caughtUp,
+    caughtUp: caughtUp.reached,
     online,
-    problems,
+    problems: report.problems,
     connect() {
-      gap = "none";
+      gaps.reset();
       link?.connect();
     },
     disconnect: () => link?.disconnect(),
     depart: () => tabs?.depart(),
-    async flush() {
-      await pool.flush();
-      await saver.flush();
-      await shared.confirm();
-    },
+    flush,
+    databases: () =>
+      listDatabases(prefix, persistence, {
+        documents: [...shared].map(({ name }) => name),
+        writers: [...pool.registers()].map(([writer]) => writer),
+      }),
     close() {
       closing ??= closeInOrder();
       return closing;
     },
   };
-}
-
-function parseCursor(value: unknown): Cursor {
-  if (typeof value === "object" && value !== null && "epoch" in value && "sequence" in value) {
-    const { epoch, sequence } = value;
-    if (typeof epoch === "string" && typeof sequence === "number") return { epoch, sequence };
-  }
-  return { epoch: "", sequence: 0 };
 }

@@ -2,21 +2,19 @@
  * Owns a room's documents on one device: shared state, lanes and their entries, registers, views, presence,
  * and how all of them are kept and exchanged. Refuses to know what entries mean, and what a room is for.
  */
-export {
-  type Documents,
-  type DocumentsOptions,
-  type DocumentsStatus,
-  openDocuments,
-  type StorageState,
-} from "./documents.ts";
+export { type Documents, type DocumentsOptions, openDocuments } from "./documents.ts";
 export type { Entry, LoggedPage } from "./entry.ts";
 export type { EntryLog } from "./entry-log.ts";
 export type { History } from "./history/history.ts";
 export type { Appended } from "./own-lane.ts";
 export type { PageStore } from "./page-store.ts";
+export type { Pen } from "./pen.ts";
+export { type StorageFailure, storageFailed, storageFailureOf } from "./persistence/failure.ts";
+export { createStorageHealth, type StorageHealth, type StorageState } from "./persistence/health.ts";
 export { createInMemoryPersistence } from "./persistence/in-memory.ts";
 export { type IndexedDbPlatform, openIndexedDbPersistence } from "./persistence/indexeddb.ts";
 export type {
+  DatabaseOptions,
   KeyValueStore,
   Persistence,
   SharedStore,
@@ -42,6 +40,7 @@ export {
   type UndoneBy,
   type UndoOptions,
 } from "./state/undo.ts";
+export type { DocumentsStatus } from "./status.ts";
 export type {
   LinkState,
   OpenSocket,
@@ -53,7 +52,10 @@ export type {
 export { openBroadcastChannel } from "./transports/tab-channel.ts";
 export { createTokenSource, type TokenSource } from "./transports/token-source.ts";
 export { createWebSocketOpener, type WebSocketConstructor } from "./transports/websocket.ts";
-export { defineView, openView, type View, type ViewDefinition } from "./views.ts";
+export { defineView, type ViewDefinition } from "./views/definition.ts";
+export type { Order } from "./views/order.ts";
+export { foldEntries } from "./views/replay.ts";
+export type { KeyStatus, View, ViewChange, ViewOptions } from "./views/view.ts";
+export type { Views } from "./views/views.ts";
 export { createWrite, type Write, type WriteStage, type WriteStages } from "./write.ts";
-export type { Writer } from "./writer.ts";
 export type { OpenedWriter } from "./writer-pool.ts";

@@ -20,9 +20,12 @@ export interface OwnClientsOptions {
   onFailed(failure: unknown): void;
 }
 
+/** Before the keys of all documents' clients in the room's database. */
+export const clientPrefix = "client/";
+
 /** Opens the set as the room's database has it. */
 export async function openOwnClients({ name, records, onFailed }: OwnClientsOptions): Promise<OwnClients> {
-  const prefix = `client/${name}:`;
+  const prefix = `${clientPrefix}${name}:`;
   const known = new Set<number>();
   let storing: Promise<void> | undefined;
 

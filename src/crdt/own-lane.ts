@@ -5,24 +5,38 @@ import {
   FlockError,
   type HybridClock,
   type RandomBytes,
+  type Timestamp,
 } from "../base/index.ts";
 import {
   comparePages,
+  type EncodedEntry,
   type EntryRecord,
   encodeBatch,
   encodeEntry,
   entryId,
+  type LaneMarks,
+  laneName,
   maxEntryBytes,
   maxPageBytes,
   maxPageEntries,
   type PageName,
+  parsePageName,
 } from "../protocol/index.ts";
+import { clockBatch } from "./batch-clock.ts";
 import type { EntryLog } from "./entry-log.ts";
 import type { Outbound } from "./outbound.ts";
-import { captureUpdate, createOwnPage, type OwnPage, type OwnPageOptions } from "./own-page.ts";
+import {
+  captureUpdate,
+  createOwnPage,
+  type OwnPage,
+  type OwnPageOptions,
+  type SunkPage,
+} from "./own-page.ts";
 import { createPage, type Page } from "./page.ts";
 import type { StoredValue } from "./persistence/port.ts";
 import { randomClient } from "./random-client.ts";
+import { createChain, type Links } from "./sealing/chain.ts";
+import type { SealBook } from "./sealing/seal-book.ts";
 import { createWatermark } from "./watermark.ts";
 import { createWrite, type Write } from "./write.ts";
 import { batchKey, readPages } from "./writer-records.ts";
@@ -35,13 +49,25 @@ export interface Appended extends Write {
   readonly id: string;
 }
 
-/** The lane of a writer that is open here: pages loaded from its database, and the one that is written. */
+/** The live part of a lane whose writer is open here: pages loaded from its database, and the one that is written. */
 export interface OwnLane {
   append(record: EntryRecord, references: readonly string[]): Appended;
+  /** Oldest first. */
   readonly pages: readonly OwnPage[];
-  stageOf(page: PageName, index: number): "pending" | "local" | "relayed";
+  /** Pages below the low-water mark of which the database still has the batches. */
+  readonly sunk: readonly SunkPage[];
+  /** Lets go of the pages below the low-water mark: their documents, and their entries in the log. */
+  sink(): void;
+  /** The batches of a sunk page are gone from the database. */
+  forget(page: SunkPage): void;
+  /** Whether a document is a page of this lane, be it live, sealed or past retention. */
+  owns(name: string): boolean;
+  /** Undefined for an entry that was not written here. */
+  stageOf(page: PageName, index: number): "pending" | "local" | "relayed" | undefined;
   /** Entries that the relay is not known to have. */
   readonly pending: number;
+  /** Told when a page begins: the one before it is closed. */
+  readonly began: Emitter<void>;
   /** Told with each batch that was stored. */
   readonly stored: Emitter<{ name: string; update: Uint8Array }>;
   /** The relay has acknowledged more. */
@@ -60,9 +86,17 @@ export interface OwnLaneOptions {
   log: EntryLog;
   hybrid: HybridClock;
   random: RandomBytes;
+  /** Whether the room has a relay. */
+  hasRelay: boolean;
+  seals: SealBook;
+  /** How far the lane is sealed, as the register says. */
+  marks(): LaneMarks | undefined;
+  /** The effective clock of an entry; undefined where it is not here. */
+  effectiveOf(id: string): Timestamp | undefined;
   outbound: OwnPageOptions["outbound"];
   /** Entries were queued or stored. */
   onPending(): void;
+  onProblem(failure: unknown): void;
 }
 
 /** A database that refuses is not asked to take more than this at once. */
@@ -73,13 +107,17 @@ const referenceBytes = 32;
 
 interface Queued {
   page: OwnPage;
-  bytes: Uint8Array;
+  id: string;
+  parents: readonly string[];
+  bytes: EncodedEntry;
   references: readonly string[];
+  /** About what it adds to its page. */
+  size: number;
 }
 
-/** One batch's update on its way into the database, and what is there once it is. */
+/** One batch's update on its way into the database, with the seals of the pages that it closes. */
 interface Unstored {
-  pair: [key: string, value: StoredValue];
+  pairs: [key: string, value: StoredValue][];
   page: OwnPage;
   pageLength: number;
   appended: number;
@@ -87,12 +125,16 @@ interface Unstored {
 
 /** Opens the lane as the writer's database has it; what it has goes into the log. */
 export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
-  const { writer, store, log, hybrid, random, onPending } = options;
+  const { writer, store, log, hybrid, random, seals, marks, effectiveOf, onPending } = options;
+  const began = createEmitter<void>();
   const stored = createEmitter<{ name: string; update: Uint8Array }>();
   const shown = createWatermark();
   const local = createWatermark();
   const relayed = createWatermark();
+  const documentPrefix = `lane/${writer}/`;
+  const chain = createChain({ ...options, latest: () => hybrid.latest() });
   const pages: OwnPage[] = [];
+  let sunk: SunkPage[] = [];
 
   /** Entries for the last page or those before it, in order; the counts are of the last page's. */
   let queue: Queued[] = [];
@@ -102,8 +144,15 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   let running: Promise<void> | undefined;
   /** Updates that the database did not take; they go first into the next change. */
   let unstored: Unstored[] = [];
+  /** Entries of this session in pages that are sealed by now. */
+  let sealedEntries = 0;
 
-  for (const { name, updates } of await readPages(store.records)) {
+  const low = marks()?.low ?? 0;
+  for (const { name, updates, keys } of await readPages(store.records)) {
+    if (name.number < low) {
+      sunk.push({ name: laneName(writer, name), keys });
+      continue;
+    }
     const page = createPage(name);
     for (const update of updates) Y.applyUpdate(page.document, update);
     log.take(writer, page);
@@ -132,7 +181,7 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   function pageFor(bytes: number): OwnPage {
     const last = pages.at(-1);
     if (last && last.loaded === 0 && !isFull(last, bytes)) return last;
-    const number = (last?.page.name.number ?? -1) + 1;
+    const number = Math.max(last?.page.name.number ?? -1, (marks()?.low ?? 0) - 1) + 1;
     const fresh = createOwnPage({ writer, name: { number, client: randomClient(random) }, outbound });
     pages.push(fresh);
     queuedEntries = 0;
@@ -157,28 +206,40 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
     });
   }
 
-  /** Takes the queued entries of the earliest page. */
-  function takeQueued(): { own: OwnPage; taken: readonly Queued[] } {
-    const own = queue[0]?.page as OwnPage;
+  /** Takes those queued entries of the earliest page that may share a batch, and gives them their clock. */
+  function takeQueued(own: OwnPage): { taken: readonly Queued[]; clock: Timestamp } {
     const end = queue.findIndex(({ page }) => page !== own);
-    const taken = end === -1 ? queue : queue.slice(0, end);
-    queue = end === -1 ? [] : queue.slice(end);
+    const waiting = end === -1 ? queue : queue.slice(0, end);
+    const { count, clock } = clockBatch(waiting, hybrid, effectiveOf);
+    const taken = queue.slice(0, count);
+    queue = queue.slice(count);
     if (pages.at(-1) === own) {
-      queuedEntries = 0;
-      queuedBytes = 0;
+      queuedEntries -= count;
+      for (const { size } of taken) queuedBytes -= size;
     }
-    return { own, taken };
+    return { taken, clock };
+  }
+
+  /** Of pages past retention no names are kept; nothing of them is wanted, whoever has written them. */
+  function isSealed(page: PageName): boolean {
+    const { first, low } = marks() ?? { first: 0, low: 0 };
+    return page.number < first || (page.number < low && seals.names(page));
+  }
+
+  function linksOf(own: OwnPage): Promise<Links> {
+    const closed = pages.slice(0, pages.indexOf(own)).map(({ page }) => page);
+    return chain.link(own.page.name.number, closed);
   }
 
   async function commitBatch(): Promise<void> {
-    const { own, taken } = takeQueued();
+    const own = (queue[0] as Queued).page;
     const { page } = own;
-    const first = page.length;
-    const before = pages[pages.indexOf(own) - 1]?.page;
+    const begins = page.length === 0 ? await linksOf(own) : undefined;
+    const { taken, clock } = takeQueued(own);
     const header = {
-      first,
-      clock: hybrid.tick(),
-      previous: first === 0 && before ? { page: before.name, length: before.length } : undefined,
+      first: page.length,
+      clock,
+      previous: begins?.previous,
       references: [...new Set(taken.flatMap(({ references }) => references))],
     };
     const key = batchKey(page.name, page.ends.length);
@@ -191,18 +252,24 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
     log.take(writer, page);
     const upTo = appended - queue.length;
     shown.advance(upTo);
-    unstored.push({ pair: [key, update], page: own, pageLength: page.length, appended: upTo });
+    unstored.push({
+      pairs: [[key, update], ...(begins?.noted ?? [])],
+      page: own,
+      pageLength: page.length,
+      appended: upTo,
+    });
     await storeUnstored();
     own.storing = false;
     stored.emit({ name: own.name, update });
     own.outbound?.pump();
     onPending();
+    if (begins) began.emit();
   }
 
   async function storeUnstored(): Promise<void> {
     while (unstored.length > 0) {
       const taken = unstored.slice(0, maxRetriedPuts);
-      if (!(await store.put(taken.map(({ pair }) => pair)))) return;
+      if (!(await store.put(taken.flatMap(({ pairs }) => pairs)))) return;
       unstored = unstored.filter((each) => !taken.includes(each));
       for (const { page, pageLength } of taken) page.kept = Math.max(page.kept, pageLength);
       local.advance(taken.at(-1)?.appended ?? 0);
@@ -211,7 +278,29 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
 
   return {
     pages,
+    began,
     stored,
+    get sunk() {
+      return sunk;
+    },
+    sink() {
+      const { low = 0 } = marks() ?? {};
+      while (pages[0] && pages[0].page.name.number < low) {
+        const { page, name, loaded } = pages.shift() as OwnPage;
+        sealedEntries += page.length - loaded;
+        sunk.push({ name, keys: page.ends.map((_, clock) => batchKey(page.name, clock)) });
+        log.release(writer, page.name);
+        page.document.destroy();
+      }
+    },
+    forget(page) {
+      sunk = sunk.filter((each) => each !== page);
+    },
+    owns(name) {
+      const page = name.startsWith(documentPrefix) && parsePageName(name.slice(documentPrefix.length));
+      if (!page) return false;
+      return isSealed(page) || pages.some((own) => comparePages(own.page.name, page) === 0);
+    },
     append(record, references) {
       const bytes = encodeEntry(record);
       if (bytes.length > maxEntryBytes) {
@@ -223,28 +312,35 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
       }
       const page = pageFor(bytes.length);
       const index = page.page.length + queuedEntries;
-      queue.push({ page, bytes, references });
+      const id = entryId({ writer, page: page.page.name, index });
+      const size = bytes.length + references.length * referenceBytes + batchOverheadBytes;
+      queue.push({ page, id, parents: record.parents, bytes, references, size });
       queuedEntries++;
-      queuedBytes += bytes.length + references.length * referenceBytes + batchOverheadBytes;
+      queuedBytes += size;
       const target = ++appended;
       ensureRunning();
       onPending();
       return {
-        id: entryId({ writer, page: page.page.name, index }),
+        id,
         shown: () => shown.reached(target),
         ...createWrite({ local: () => local.reached(target), relayed: () => relayed.reached(target) }),
       };
     },
     stageOf(name, index) {
+      // Sealed pages are with the relay, in a room that has one.
+      if (isSealed(name)) return options.hasRelay ? "relayed" : "local";
       const own = pages.find(({ page }) => comparePages(page.name, name) === 0);
-      if (own && index < own.relayed()) return "relayed";
-      return own && index < own.kept ? "local" : "pending";
+      if (!own) return undefined;
+      if (index < own.relayed()) return "relayed";
+      if (index < own.kept) return "local";
+      const queued = queue.filter(({ page }) => page === own).length;
+      return index < own.page.length + queued ? "pending" : undefined;
     },
     get pending() {
       return pages.reduce((sum, own) => sum + own.page.length - own.relayed(), queue.length);
     },
     acknowledged() {
-      let count = 0;
+      let count = sealedEntries;
       // Of this session, and only as far as the relay has every page before.
       for (const own of pages) {
         count += Math.max(0, own.relayed() - own.loaded);

@@ -21,6 +21,14 @@ export interface OwnPage {
   settled(): Y.Doc;
 }
 
+/** A page below the low-water mark whose batches are still in the database: its document is yet to be dropped. */
+export interface SunkPage {
+  /** The name of its document. */
+  readonly name: string;
+  /** The keys of its batches. */
+  readonly keys: readonly string[];
+}
+
 export interface OwnPageOptions {
   writer: string;
   name: PageName;

@@ -1,6 +1,7 @@
 import * as Y from "yjs";
 import { type Clock, createEmitter, type Emitter, type RandomBytes, type Undo } from "../base/index.ts";
-import type { RegisterRecord } from "../protocol/index.ts";
+import { decodeClocks, type RegisterRecord } from "../protocol/index.ts";
+import { clocksIn } from "./clocks.ts";
 import type { Outbound } from "./outbound.ts";
 import { randomClient } from "./random-client.ts";
 import { createRegister } from "./register.ts";
@@ -18,9 +19,19 @@ export interface OwnRegister {
   /** Whether the relay has the latest record. */
   readonly complete: boolean;
   readonly outbound: Outbound | undefined;
+  /** The document as it is in memory. */
+  readonly document: Y.Doc;
+  /** The clocks that the relay has, by Yjs client. */
+  acknowledged(): [client: number, clock: number][];
   /** The document as it is stored. */
   settled(): Y.Doc;
-  flush(): Promise<void>;
+  /** Resolves once everything set so far is stored; false where that failed, and the next call tries again. */
+  flush(): Promise<boolean>;
+  /**
+   * Stores the present record; the result tells, whenever it is asked, whether the relay has this one or a later one.
+   * Undefined where it could not be stored.
+   */
+  publish(): Promise<(() => boolean) | undefined>;
   close(): void;
 }
 
@@ -47,6 +58,8 @@ export async function openOwnRegister({
   let next: RegisterRecord | undefined;
   let writes = 0;
   let isStored = true;
+  let hasFailed = false;
+  let storing: Promise<boolean> = Promise.resolve(true);
   let storedAt = Number.NEGATIVE_INFINITY;
   let cancel: Undo = () => {};
 
@@ -55,21 +68,32 @@ export async function openOwnRegister({
   let latest = before instanceof Uint8Array ? before : Y.encodeStateAsUpdate(register.document);
   const upload = outbound(register.document, () => isStored);
 
-  async function flush(): Promise<void> {
+  function flush(): Promise<boolean> {
     cancel();
-    if (!next) return;
-    register.set(next);
-    next = undefined;
-    storedAt = clock.now();
+    if (next) {
+      register.set(next);
+      next = undefined;
+      storedAt = clock.now();
+      storing = keep();
+    } else if (hasFailed) {
+      storing = keep();
+    }
+    return storing;
+  }
+
+  async function keep(): Promise<boolean> {
     isStored = false;
+    hasFailed = false;
     const number = ++writes;
     const update = Y.encodeStateAsUpdate(register.document);
-    await store.put([[registerRecordKey, update]]);
+    const isKept = await store.put([[registerRecordKey, update]]);
     // A flush may have begun the next write meanwhile; what it holds is not stored yet.
     isStored = number === writes;
+    if (isStored) hasFailed = !isKept;
     latest = update;
     stored.emit(update);
     upload?.pump();
+    return isKept;
   }
 
   return {
@@ -79,7 +103,10 @@ export async function openOwnRegister({
       next = record;
       changed.emit();
       if (isScheduled) return;
-      cancel = clock.after(Math.max(0, storedAt + writeEveryMs - clock.now()), () => void flush());
+      const sinceMs = clock.now() - storedAt;
+      // A wall that was set back must not make this wait for as long.
+      const waitMs = sinceMs < 0 ? writeEveryMs : Math.max(0, writeEveryMs - sinceMs);
+      cancel = clock.after(waitMs, () => void flush());
     },
     changed,
     stored,
@@ -87,6 +114,9 @@ export async function openOwnRegister({
       return next === undefined && upload?.complete !== false;
     },
     outbound: upload,
+    document: register.document,
+    acknowledged: () =>
+      [...clocksIn(register.document).keys()].map((each) => [each, upload?.acknowledged(each) ?? 0]),
     settled() {
       if (isStored) return register.document;
       const document = new Y.Doc();
@@ -94,6 +124,11 @@ export async function openOwnRegister({
       return document;
     },
     flush,
+    async publish() {
+      if (!(await flush())) return undefined;
+      const clocks = decodeClocks(Y.encodeStateVector(register.document));
+      return () => !upload || [...clocks].every(([client, upTo]) => upload.acknowledged(client) >= upTo);
+    },
     close: () => register.document.destroy(),
   };
 }

@@ -15,21 +15,24 @@ export interface SaverOptions {
   takeUnsaved(): StoredChange;
   /** Resolves when the shared documents' own databases hold what arrived. */
   confirmShared(): Promise<void>;
-  onStored(): void;
   onFailed(error: unknown): void;
 }
 
 /** The key of the cursor in the room's database. */
 export const cursorKey = "cursor";
 
+/** The cursor as it was stored; that of a replica that never joined where none was. */
+export async function readCursor(records: KeyValueStore): Promise<Cursor> {
+  const value: unknown = await records.get(cursorKey);
+  if (typeof value === "object" && value !== null && "epoch" in value && "sequence" in value) {
+    const { epoch, sequence } = value;
+    if (typeof epoch === "string" && typeof sequence === "number") return { epoch, sequence };
+  }
+  return { epoch: "", sequence: 0 };
+}
+
 /** Creates a saver: one store at a time, and what comes meanwhile goes together into the next. */
-export function createSaver({
-  records,
-  takeUnsaved,
-  confirmShared,
-  onStored,
-  onFailed,
-}: SaverOptions): Saver {
+export function createSaver({ records, takeUnsaved, confirmShared, onFailed }: SaverOptions): Saver {
   let noted = false;
   let cursor: Cursor | undefined;
   /** What a failed store left behind; goes first in the next. */
@@ -53,7 +56,6 @@ export function createSaver({
           reached ? { ...change, put: [...(change.put ?? []), [cursorKey, { ...reached }]] } : change,
         );
         left = {};
-        onStored();
       } catch (failure) {
         left = change;
         cursor ??= reached;

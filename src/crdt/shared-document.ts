@@ -60,6 +60,8 @@ export interface SharedDocumentOptions {
 
 /** Where a channel's updates come from besides the people and agents here. */
 const fromTab = Symbol("another tab");
+/** Before the keys of what the relay had, in the room's database. */
+export const relayedPrefix = "relayed/";
 const digestAfterMs = 2_000;
 /** Rows come in bursts; what waited for them is offered again after the burst. */
 const askAfterMs = 1_000;
@@ -80,7 +82,7 @@ export async function openSharedDocument(options: SharedDocumentOptions): Promis
   const own = await openOwn(store);
 
   // Deletions are not in state vectors, so what the relay has is remembered as a digest of the whole snapshot.
-  const relayedKey = `relayed/${name}`;
+  const relayedKey = `${relayedPrefix}${name}`;
   const remembered = parseRelayed(await records.get(relayedKey));
   /** The relay's storage that has what was acknowledged. */
   let relayEpoch = remembered.epoch;

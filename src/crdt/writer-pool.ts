@@ -1,12 +1,17 @@
 import * as Y from "yjs";
 import { FlockError, parseWriterId, randomId, type Undo, writerId } from "../base/index.ts";
-import type { EntryAddress, RegisterRecord } from "../protocol/index.ts";
+import type { DocumentName, EntryAddress, RegisterRecord } from "../protocol/index.ts";
+import { createBorrowedStore } from "./borrowed-store.ts";
+import { type Clocks, clocksIn, clocksOf, exceeds } from "./clocks.ts";
+import { createPen, type OwnPen, type Pen } from "./pen.ts";
 import type { KeyValueStore, Persistence } from "./persistence/port.ts";
 import { openWriter, type Writer, type WriterOptions } from "./writer.ts";
+import { readStanding, writeForked, writeIdentity } from "./writer-identity.ts";
+import { readClocks } from "./writer-records.ts";
 
-/** A writer, and whether it had a past on this device. */
+/** What an agent writes with, and whether its writer had a past on this device. */
 export interface OpenedWriter {
-  writer: Writer;
+  writer: Pen;
   resumed: boolean;
   /** Lanes of which it knows that nobody elsewhere has read them, although it was not resumed. */
   knownLanes?: ReadonlySet<string>;
@@ -14,11 +19,16 @@ export interface OpenedWriter {
 
 /** The writers of this replica: those of its agents, and closed ones whose unsent entries it sends. */
 export interface WriterPool {
+  /** The agent's pen: should its writer turn out to be written elsewhere too, it goes on as a new one. */
   open(agent: string): Promise<OpenedWriter>;
   /** Its agent has closed; the writer stays at hand until the pool closes. */
   release(writer: string): void;
   isOpen(writer: string): boolean;
-  owns(name: string): boolean;
+  /**
+   * What an update of a lane or register brings that its writer here has not written; undefined where that is nothing.
+   * A writer that is met so was written elsewhere too, unless its database says otherwise: then it is frozen.
+   */
+  foreign(name: OwnedName, update: Uint8Array): Uint8Array | undefined;
   register(writer: string): RegisterRecord | undefined;
   registers(): Iterable<[writer: string, record: RegisterRecord]>;
   documents(): Iterable<[name: string, document: Y.Doc]>;
@@ -35,12 +45,17 @@ export interface WriterPool {
   close(): Promise<void>;
 }
 
+/** The name of a document that one writer writes. */
+export type OwnedName = Exclude<DocumentName, { kind: "shared" }>;
+
 export interface WriterPoolOptions extends Omit<WriterOptions, "id" | "records"> {
   principal: string;
   prefix: string;
   persistence: Persistence;
   /** The room's database, which lists the writers of this device. */
   records: KeyValueStore;
+  /** What came from elsewhere in the name of a writer. */
+  received(writer: string): Iterable<[name: string, document: Y.Doc]>;
   onStored(name: string, update: Uint8Array): void;
   onRegisterChanged(writer: string): void;
   /** The writers of agents that are open here have changed. */
@@ -51,18 +66,29 @@ const listPrefix = "writer/";
 /** A goodbye may overtake the release of its sender's locks. */
 const lockFreeAfterMs = 500;
 
+/** The key under which the room's database lists a writer. */
+export function listedKey(writer: string): string {
+  return `${listPrefix}${writer}`;
+}
+
 /** The writers that this device has databases of. */
 export async function listWriters(records: KeyValueStore): Promise<string[]> {
   return (await records.entries(listPrefix)).map(([key]) => key.slice(listPrefix.length));
 }
 
 interface Pooled {
-  writer: Writer;
-  /** Whether an agent has it open. */
-  open: boolean;
-  /** Whether it is here only to be sent. */
-  adopted: boolean;
-  release: Undo;
+  readonly id: string;
+  readonly writer: Writer;
+  readonly records: KeyValueStore;
+  readonly release: Undo;
+  pen: OwnPen;
+  /**
+   * An agent has it open; its agent has closed, or goes on as another; it is here only to be sent; or the same without
+   * its lock, while it may be open elsewhere.
+   */
+  role: "open" | "kept" | "adopted" | "borrowed";
+  /** Whether it was written elsewhere too. */
+  forked: boolean;
 }
 
 /** Creates an empty pool. */
@@ -82,84 +108,176 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     return next;
   }
 
-  async function take(id: string, open: boolean, release: Undo): Promise<Pooled> {
+  function databaseOf(id: string): string {
+    return `${prefix}writer/${id}`;
+  }
+
+  function tell(): void {
+    options.onWriters([...pooled.values()].filter(({ role }) => role === "open").map(({ id }) => id));
+  }
+
+  /** Takes a writer up; `prepare` looks at its database first. What is not taken up gives its lock back. */
+  async function take(
+    id: string,
+    role: Pooled["role"],
+    release: Undo,
+    prepare: (store: KeyValueStore) => Promise<{ forked: boolean } | undefined>,
+  ): Promise<Pooled | undefined> {
+    let store: KeyValueStore | undefined;
     try {
-      return await openPooled(id, open, release);
+      store = await persistence.open(databaseOf(id));
+      const prepared = await prepare(store);
+      if (prepared) return await openPooled(id, { role, release, store, ...prepared });
     } catch (failure) {
+      await store?.close();
       release();
       throw failure;
     }
+    await store.close();
+    release();
+    return undefined;
   }
 
-  async function openPooled(id: string, open: boolean, release: Undo): Promise<Pooled> {
-    const store = await persistence.open(`${prefix}writer/${id}`);
+  async function openPooled(
+    id: string,
+    { role, release, store, forked }: Pick<Pooled, "role" | "release" | "forked"> & { store: KeyValueStore },
+  ): Promise<Pooled> {
     let made: Pooled | undefined;
     const writer = await openWriter({
       ...options,
       id,
-      records: store,
+      records: role === "borrowed" ? createBorrowedStore(store) : store,
+      frozen: forked || role === "borrowed",
       onPending() {
         options.onPending();
-        if (made?.adopted && made.writer.pending === 0) void inTurn(letGo).catch(reportFailure);
+        if (made && isDone(made)) void inTurn(letGo).catch(reportFailure);
       },
     });
     writer.stored.on(({ name, update }) => options.onStored(name, update));
     writer.registerChanged.on(() => options.onRegisterChanged(id));
-    made = { writer, open, adopted: !open, release };
+    made = { id, writer, pen: createPen(writer), records: store, role, forked, release };
     pooled.set(id, made);
     if (link?.status.get() === "online") writer.joined(relayEpoch);
     return made;
   }
 
-  function tell(): void {
-    options.onWriters([...pooled].filter(([, { open }]) => open).map(([id]) => id));
+  /** Makes a writer; its database names it before the list does, so that whatever is listed had one. */
+  async function create(agent: string): Promise<Pooled> {
+    const id = writerId({ principal, agent, nonce: randomId(random) });
+    const release = await persistence.tryLock(databaseOf(id));
+    const made = await take(id, "kept", release ?? (() => {}), async (store) => {
+      await writeIdentity(store);
+      await records.write({ put: [[listedKey(id), {}]] });
+      return { forked: false };
+    });
+    return made as Pooled;
+  }
+
+  /** Takes up a closed writer of this device; undefined where another tab has it, or its database was lost. */
+  async function adoptOne(id: string): Promise<Pooled | undefined> {
+    const release = persistence.locks ? await persistence.tryLock(databaseOf(id)) : () => {};
+    if (!release) return undefined;
+    const adopted = await take(id, persistence.locks ? "adopted" : "borrowed", release, async (store) => {
+      const standing = await readStanding(store);
+      if (standing !== "lost") return { forked: standing === "forked" };
+      // Its page numbers may be in use elsewhere: nobody writes in its name again.
+      await records.write({ remove: [listedKey(id)] });
+      return undefined;
+    });
+    if (adopted?.role === "adopted" && !adopted.forked && isKnownElsewhere(adopted)) await fork(adopted);
+    return adopted;
   }
 
   async function open(agent: string): Promise<OpenedWriter> {
     if (closed)
       throw new FlockError("crdt/closed", `The room is closed: no writer of ${agent} can be opened.`);
-    for (const id of await listWriters(records)) {
+    const before = await findFree(agent);
+    const present = before ?? (await create(agent));
+    present.role = "open";
+    tell();
+    await letGo();
+    return { writer: present.pen, resumed: before !== undefined };
+  }
+
+  /** The first of an agent's writers here that nobody has open; without locks nobody can tell. */
+  async function findFree(agent: string): Promise<Pooled | undefined> {
+    for (const id of persistence.locks ? await listWriters(records) : []) {
       const parts = parseWriterId(id);
       if (parts?.agent !== agent || parts.principal !== principal) continue;
-      const present = pooled.get(id);
-      if (present?.open) continue;
-      if (present) {
-        present.open = true;
-        present.adopted = false;
-        tell();
-        return { writer: present.writer, resumed: true };
-      }
-      const release = await persistence.tryLock(`${prefix}writer/${id}`);
-      if (!release) continue;
-      const { writer } = await take(id, true, release);
-      tell();
-      return { writer, resumed: true };
+      const present = pooled.get(id) ?? (await adoptOne(id));
+      if (present && present.role !== "open" && !present.forked) return present;
     }
-    const id = writerId({ principal, agent, nonce: randomId(random) });
-    const release = await persistence.tryLock(`${prefix}writer/${id}`);
-    await records.write({ put: [[`${listPrefix}${id}`, {}]] });
-    const { writer } = await take(id, true, release ?? (() => {}));
-    tell();
-    return { writer, resumed: false };
+    return undefined;
   }
 
   /** Sends what closed tabs left unsent; a writer with nothing unsent is let go at once. */
   async function adopt(): Promise<void> {
-    for (const id of await listWriters(records)) {
-      if (closed || pooled.has(id)) continue;
-      const release = await persistence.tryLock(`${prefix}writer/${id}`);
-      if (release) await take(id, false, release);
-    }
+    for (const id of await listWriters(records)) if (!closed && !pooled.has(id)) await adoptOne(id);
     await letGo();
   }
 
+  function isDone({ role, writer }: Pooled): boolean {
+    return (role === "adopted" || role === "borrowed") && writer.pending === 0;
+  }
+
   async function letGo(): Promise<void> {
-    for (const [id, { writer, adopted, release }] of pooled) {
-      if (!adopted || writer.pending > 0) continue;
-      pooled.delete(id);
-      await writer.close();
-      release();
+    for (const each of [...pooled.values()].filter(isDone)) {
+      pooled.delete(each.id);
+      await each.writer.close();
+      each.release();
     }
+  }
+
+  // Writers that were written elsewhere too ---------------------------------------------------------
+
+  /** Clocks of one of the writer's documents that are not the writer's own doing, as far as memory tells. */
+  function isUnknown({ writer }: Pooled, name: string, clocks: Clocks): boolean {
+    const own = writer.document(name);
+    return (own !== undefined || !writer.owns(name)) && exceeds(clocks, clocksIn(own));
+  }
+
+  function isKnownElsewhere(present: Pooled): boolean {
+    for (const [name, document] of options.received(present.id)) {
+      if (isUnknown(present, name, clocksIn(document))) return true;
+    }
+    return false;
+  }
+
+  function suspect(present: Pooled, name: string, clocks: Clocks): void {
+    if (!present.forked) void inTurn(() => judge(present, name, clocks)).catch(reportFailure);
+  }
+
+  async function judge(present: Pooled, name: string, clocks: Clocks): Promise<void> {
+    if (closed || present.forked || pooled.get(present.id) !== present) return;
+    // A tab that is gone may have stored what came after this one's reading.
+    const stored = await readClocks(present.id, present.records, name);
+    if (exceeds(clocks, stored)) await fork(present);
+  }
+
+  /** The writer only sends from now on; its agent, if open, goes on as a new one. */
+  async function fork(present: Pooled): Promise<void> {
+    present.forked = true;
+    present.writer.freeze();
+    await writeForked(present.records).catch(reportFailure);
+    const agent = parseWriterId(present.id)?.agent;
+    if (present.role !== "open" || agent === undefined) return;
+    const fresh = await create(agent);
+    // The agent may have closed meanwhile.
+    if (!isOpen(present.id)) return;
+    present.role = "kept";
+    fresh.role = "open";
+    fresh.pen = present.pen;
+    fresh.pen.goOn(fresh.writer, clock.now());
+    tell();
+  }
+
+  function isOpen(id: string): boolean {
+    return pooled.get(id)?.role === "open";
+  }
+
+  /** The writers whose documents are no other tab's to tell. */
+  function* held(): Iterable<Pooled> {
+    for (const each of pooled.values()) if (each.role !== "borrowed") yield each;
   }
 
   function reportFailure(failure: unknown): void {
@@ -176,22 +294,35 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     open: (agent) => inTurn(() => open(agent)),
     release(id) {
       const present = pooled.get(id);
-      if (!present?.open) return;
-      present.open = false;
+      if (present?.role !== "open") return;
+      present.role = "kept";
+      // Without locks no later session opens it.
+      if (!persistence.locks) present.writer.leave();
       tell();
       options.onRegisterChanged(id);
     },
-    isOpen: (id) => pooled.get(id)?.open ?? false,
-    owns: (name) => [...pooled.values()].some(({ writer }) => writer.owns(name)),
-    register: (id) => pooled.get(id)?.writer.register(),
+    isOpen,
+    foreign(name, update) {
+      const present = pooled.get(name.writer);
+      const clocks = clocksOf(update);
+      // What can't be read is refused where it is received.
+      if (!present || present.role === "borrowed" || !clocks) return update;
+      if (!isUnknown(present, name.name, clocks)) return undefined;
+      suspect(present, name.name, clocks);
+      return withOwn(present.writer.document(name.name), update);
+    },
+    register: (id) => {
+      const present = pooled.get(id);
+      return present?.role === "borrowed" ? undefined : present?.writer.register();
+    },
     *registers() {
-      for (const [id, { writer }] of pooled) {
+      for (const { id, writer } of held()) {
         const record = writer.register();
         if (record) yield [id, record];
       }
     },
     *documents() {
-      for (const { writer } of pooled.values()) yield* writer.documents();
+      for (const { writer } of held()) yield* writer.documents();
     },
     stateVectors() {
       return [...this.documents()].map(([name, document]) => [name, Y.encodeStateVector(document)]);
@@ -208,7 +339,13 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
         if (link?.status.get() === "online") void inTurn(adopt).catch(reportFailure);
       });
     },
-    resync: (id, name, stateVector) => pooled.get(id)?.writer.resync(name, stateVector),
+    resync(id, name, stateVector) {
+      const present = pooled.get(id);
+      if (!present) return;
+      const clocks = Y.decodeStateVector(stateVector);
+      if (present.role !== "borrowed" && isUnknown(present, name, clocks)) suspect(present, name, clocks);
+      present.writer.resync(name, stateVector);
+    },
     stageOf: ({ writer, page, index }) => pooled.get(writer)?.writer.stageOf(page, index),
     get pending() {
       let pending = 0;
@@ -222,11 +359,19 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       closed = true;
       cancelAdoption();
       await turn;
-      for (const { writer, release } of pooled.values()) {
-        await writer.close();
-        release();
+      for (const present of pooled.values()) {
+        if (present.role === "open" && !persistence.locks) present.writer.leave();
+        await present.writer.close();
+        present.release();
       }
       pooled.clear();
     },
   };
+}
+
+/** What came from elsewhere together with what it rests on, which nobody else may have; a gap stays one. */
+function withOwn(own: Y.Doc | undefined, update: Uint8Array): Uint8Array {
+  if (!own) return update;
+  const { from } = Y.parseUpdateMeta(update);
+  return exceeds(from, clocksIn(own)) ? update : Y.mergeUpdates([Y.encodeStateAsUpdate(own), update]);
 }

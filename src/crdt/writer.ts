@@ -6,6 +6,7 @@ import {
   FlockError,
   type HybridClock,
   type RandomBytes,
+  type Timestamp,
   type Undo,
 } from "../base/index.ts";
 import { type EntryRecord, type PageName, type RegisterRecord, registerName } from "../protocol/index.ts";
@@ -16,6 +17,8 @@ import { openOwnRegister } from "./own-register.ts";
 import type { PageStore } from "./page-store.ts";
 import type { KeyValueStore } from "./persistence/port.ts";
 import type { Retention } from "./retention.ts";
+import { readSealBook } from "./sealing/seal-book.ts";
+import { createSealer } from "./sealing/sealer.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
 import { readAcknowledged, writeAcknowledged } from "./writer-records.ts";
 import { createWriterStore } from "./writer-store.ts";
@@ -31,11 +34,18 @@ export interface Writer {
   append(record: EntryRecord, options?: { references?: readonly string[] }): Appended;
   /** The writer's record; changes within a short time are stored and sent as one. */
   register(): RegisterRecord | undefined;
+  /** Sets the record, but for what the writer itself says there: `lane`, `seenAt` and `left`. */
   setRegister(record: RegisterRecord): void;
-  /** Whether this writer's database has a document of this name. */
+  /** Says in the register that this writer will not come back; an agent that opens it again takes that back. */
+  leave(): void;
+  /** Another device writes in this writer's name: nothing is sealed, dropped or deleted any more, only sent. */
+  freeze(): void;
+  /** Whether this writer's database has a document of this name, or had it until it was sealed. */
   owns(name: string): boolean;
-  /** How far one of this writer's entries has come. */
-  stageOf(page: PageName, index: number): "pending" | "local" | "relayed";
+  /** A document of the writer as it is in memory, with what is still being stored. */
+  document(name: string): Y.Doc | undefined;
+  /** How far one of this writer's entries has come; undefined for one that it did not write. */
+  stageOf(page: PageName, index: number): "pending" | "local" | "relayed" | undefined;
   /** Entries and register changes that the relay has not acknowledged. */
   readonly pending: number;
   /** What was stored and may be told to other tabs. */
@@ -62,11 +72,17 @@ export interface WriterOptions {
   /** Where its sealed pages are kept. */
   pages: PageStore;
   retention: Retention;
+  /** The clock that an entry folds by, as far as it is known here; default its own. */
+  effectiveOf?(id: string): Timestamp | undefined;
+  /** Whether it is frozen from the start. Default false. */
+  frozen?: boolean;
   onPending(): void;
   onProblem(error: FlockError): void;
 }
 
 const acknowledgedAfterMs = 500;
+const hourMs = 3_600_000;
+const dayMs = 24 * hourMs;
 
 /** Opens a writer over its database, which it then owns; the caller holds its lock. */
 export async function openWriter(options: WriterOptions): Promise<Writer> {
@@ -76,33 +92,90 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   /** The relay's storage that has what was acknowledged. */
   let relayEpoch = known.epoch;
   let cancelAcknowledged: Undo = () => {};
+  let cancelHour: Undo = () => {};
   let closed = false;
+  /** Whether an agent has it open, and whether that one has left for good. */
+  let isUsed = false;
+  let hasLeft = false;
 
   const store = createWriterStore(records, (error) => {
     lane.failLocal(error);
     onProblem(error);
   });
+  const register = await openOwnRegister({
+    store,
+    clock,
+    random,
+    outbound: (document, ready) => outboundOf(registerName(id), document, new Map(known.register), ready),
+  });
+  const seals = await readSealBook(records);
   const lane = await openOwnLane({
     writer: id,
     store,
     log,
     hybrid,
     random,
+    hasRelay: link !== undefined,
+    seals,
+    marks: () => register.get()?.lane,
+    effectiveOf: options.effectiveOf ?? ((parent) => log.get(parent)?.clock),
     onPending,
+    onProblem: tell,
     outbound: (name, { name: { client }, document }, ready) =>
       outboundOf(name, document, new Map([[client, known.clocks[name] ?? 0]]), ready),
   });
-  const register = await openOwnRegister({
-    store,
+  const sealer = createSealer({
+    writer: id,
+    lane,
+    register,
+    seals,
+    records,
+    log,
+    link,
+    pages: options.pages,
+    retention: options.retention,
     clock,
-    random,
-    outbound: (document, ready) => outboundOf(registerName(id), document, new Map(), ready),
+    onProblem,
   });
+  lane.began.on(() => sealer.retry());
   lane.stored.on((change) => stored.emit(change));
   register.stored.on((update) => {
     stored.emit({ name: registerName(id), update });
     onPending();
   });
+  if (options.frozen) void sealer.stop();
+  else sealer.wake();
+  everyHour();
+
+  function everyHour(): void {
+    cancelHour = clock.after(hourMs, () => {
+      everyHour();
+      const record = register.get();
+      if (isUsed && record && record.seenAt !== today()) register.set({ ...record, seenAt: today() });
+      sealer.retry();
+    });
+  }
+
+  /** The record with what the writer itself says of its lane and its being here. */
+  function withOwn(record: RegisterRecord): RegisterRecord {
+    const { lane: _lane, left: _left, ...rest } = record;
+    const marks = register.get()?.lane;
+    return { ...rest, seenAt: today(), ...(marks && { lane: marks }), ...(hasLeft && { left: true }) };
+  }
+
+  /** To the day, so that it costs one write a day. */
+  function today(): number {
+    const now = clock.now();
+    return now - (now % dayMs);
+  }
+
+  function tell(failure: unknown): void {
+    onProblem(
+      failure instanceof FlockError
+        ? failure
+        : new FlockError("crdt/storage-failed", `The writer ${id} failed.`, { cause: failure }),
+    );
+  }
 
   function outboundOf(
     name: string,
@@ -120,6 +193,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
         acknowledged,
         onAcknowledged() {
           lane.acknowledged();
+          sealer.wake();
           cancelAcknowledged();
           cancelAcknowledged = clock.after(acknowledgedAfterMs, () => void remember());
           onPending();
@@ -138,7 +212,16 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       name,
       outbound?.acknowledged(page.name.client) ?? 0,
     ]);
-    return writeAcknowledged(records, { epoch: relayEpoch, clocks: Object.fromEntries(clocks) });
+    return writeAcknowledged(records, {
+      epoch: relayEpoch,
+      clocks: Object.fromEntries(clocks),
+      register: register.acknowledged(),
+    });
+  }
+
+  function find(name: string): Y.Doc | undefined {
+    if (name === registerName(id)) return register.document;
+    return lane.pages.find((own) => own.name === name)?.page.document;
   }
 
   async function flush(): Promise<void> {
@@ -156,9 +239,19 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     },
     register: () => register.get(),
     setRegister(record) {
-      if (!closed) register.set(record);
+      if (closed) return;
+      isUsed = true;
+      register.set(withOwn(record));
     },
-    owns: (name) => name === registerName(id) || lane.pages.some((own) => own.name === name),
+    leave() {
+      const record = register.get();
+      if (closed || !record) return;
+      hasLeft = true;
+      register.set(withOwn(record));
+    },
+    freeze: () => void sealer.stop(),
+    owns: (name) => name === registerName(id) || lane.owns(name),
+    document: find,
     stageOf: (page, index) => lane.stageOf(page, index),
     get pending() {
       return link ? lane.pending + (register.complete ? 0 : 1) : 0;
@@ -172,6 +265,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       relayEpoch = epoch;
       for (const { outbound } of lane.pages) outbound?.joined(resumed);
       register.outbound?.joined(resumed);
+      sealer.retry();
     },
     resync(name, stateVector) {
       if (name === registerName(id)) register.outbound?.resync(stateVector);
@@ -181,6 +275,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     async close() {
       if (closed) return;
       closed = true;
+      cancelHour();
+      await sealer.stop();
       await flush();
       await remember();
       const failure = new FlockError(

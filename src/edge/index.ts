@@ -42,6 +42,7 @@ export type {
   StoredRevocation,
   StoredRow,
   StoredSize,
+  StoredWriter,
 } from "./room/ports.ts";
 export { createRoomCore, type RoomCore, type RoomPorts } from "./room/room-core.ts";
 export { RoomObject, type RoomObjectContext, type RoomObjectStorage } from "./room-object.ts";

@@ -17,6 +17,7 @@ import { openSqlStorage, type SqlDriver } from "./storage/sql-storage.ts";
 export interface RoomObjectStorage extends SqlDriver {
   /** Resolves once all that was written is on disk. */
   sync(): Promise<void>;
+  getAlarm(): Promise<number | null>;
   setAlarm(atMs: number): Promise<void>;
   deleteAlarm(): Promise<void>;
 }
@@ -29,6 +30,8 @@ export interface RoomObjectContext {
   getWebSockets(): EdgeSocket[];
   getTags(socket: EdgeSocket): string[];
   abort(reason?: string): void;
+  /** No event comes before it has settled. */
+  blockConcurrencyWhile<T>(work: () => Promise<T>): Promise<T>;
 }
 
 /** What a room uses of its Worker's environment. */
@@ -67,6 +70,7 @@ export class RoomObject {
       storage,
       sockets: context.getWebSockets().map((socket) => this.socketOf(socket)),
       limits: settings.limits,
+      retentionDays: settings.retentionDays,
       observer: this.operations.observer,
       verifyToken: (token) => tokens.verify(token, this.roomName()),
       setAlarm: (atMs) => this.operations.setAlarm(atMs),
@@ -74,6 +78,9 @@ export class RoomObject {
         log.write("error", "room failed", { cause, room: this.roomName() });
         context.abort("The room's storage failed.");
       },
+    });
+    void context.blockConcurrencyWhile(async () => {
+      this.operations.foundAlarm((await driver.getAlarm()) ?? undefined);
     });
     this.routes = createRoomRoutes({ administration: this.core.administration, storage, log });
   }

@@ -1,5 +1,5 @@
 import { type Clock, createEmitter, FlockError, parseWriterId, type Undo } from "../base/index.ts";
-import type { Documents, Entry, Writer } from "../crdt/index.ts";
+import type { Documents, Entry, Pen } from "../crdt/index.ts";
 import type { ConsumerRecord, LanePosition } from "../protocol/index.ts";
 import { declaredOf, type MessageFilter, matchesRecord } from "./filter.ts";
 import { type Message, type ReceivedMessage, readMessage } from "./message.ts";
@@ -21,7 +21,7 @@ export interface ConsumerOptions {
   name: string;
   filter: MessageFilter;
   handler: MessageHandler;
-  writer: Writer;
+  writer: Pen;
   /** Whether the writer had a past here; a new one first waits until it knows the agent's other registers. */
   resumed: boolean;
   /** Lanes that need not wait for that. */

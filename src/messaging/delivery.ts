@@ -25,11 +25,12 @@ export function openDeliveryBoard(documents: Documents): DeliveryBoard {
   function isDelivered(message: Message): boolean {
     const address = parseEntryId(message.id);
     if (!address) return false;
+    const pages = documents.log.pages(message.writer);
     for (const [writer, { consumers }] of documents.registers()) {
       for (const { filter, lanes } of Object.values(consumers)) {
         const position = lanes[message.writer];
         if (!position || !matchesRecord(filter, message, writer)) continue;
-        if (isDone(position, address.page, address.index)) return true;
+        if (isDone(position, address.page, address.index, pages)) return true;
       }
     }
     return false;

@@ -1,5 +1,5 @@
 import { type Clock, createStore, type Store, type Undo } from "../base/index.ts";
-import { type Documents, defineView, openView, type WriteStage } from "../crdt/index.ts";
+import { type Documents, defineView, type Entry, type WriteStage } from "../crdt/index.ts";
 import { messageKind } from "../protocol/index.ts";
 import type { DeliveryBoard } from "./delivery.ts";
 import { type Message, readMessage } from "./message.ts";
@@ -7,7 +7,7 @@ import { type Message, readMessage } from "./message.ts";
 /** A message and how far it is known to have come. */
 export type ListedMessage = Message & { readonly stage: "pending" | WriteStage };
 
-/** Every message known here, in the room's order. */
+/** Every message that is live here, in the room's order. */
 export interface MessageList extends Store<readonly ListedMessage[]> {
   close(): void;
 }
@@ -24,9 +24,9 @@ const gatherMs = 16;
 
 /** Opens the list. */
 export function openMessageList(documents: Documents, board: DeliveryBoard, clock: Clock): MessageList {
-  const view = openView(documents.log, everyMessage);
+  const view = documents.views.open(everyMessage, { history: false });
   const store = createStore<readonly ListedMessage[]>([]);
-  const known = new Map<string, ListedMessage>();
+  let known = new Map<string, ListedMessage>();
   let cancel: Undo | undefined;
 
   function stageOf(message: Message): ListedMessage["stage"] {
@@ -34,20 +34,23 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
     return documents.stageOf(message.id);
   }
 
+  function listedOf(entry: Entry, before: ListedMessage | undefined): ListedMessage | undefined {
+    if (before?.stage === "delivered") return before;
+    const message = before ?? readMessage(entry);
+    if (!message) return undefined;
+    const stage = stageOf(message);
+    return before?.stage === stage ? before : Object.freeze({ ...message, stage });
+  }
+
   function refresh(): void {
     cancel?.();
     cancel = undefined;
     const listed: ListedMessage[] = [];
+    const before = known;
+    known = new Map();
     for (const entry of view.entries("messages")) {
-      const before = known.get(entry.id);
-      if (before?.stage === "delivered") {
-        listed.push(before);
-        continue;
-      }
-      const message = before ?? readMessage(entry);
-      if (!message) continue;
-      const stage = stageOf(message);
-      const now = before?.stage === stage ? before : Object.freeze({ ...message, stage });
+      const now = listedOf(entry, before.get(entry.id));
+      if (!now) continue;
       known.set(entry.id, now);
       listed.push(now);
     }
@@ -61,7 +64,12 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
     cancel ??= clock.after(gatherMs, refresh);
   }
 
-  const stops = [view.subscribe(schedule), board.onMoved(schedule), documents.status.subscribe(schedule)];
+  const stops = [
+    view.subscribe(schedule),
+    documents.log.released.on(schedule),
+    board.onMoved(schedule),
+    documents.status.subscribe(schedule),
+  ];
   refresh();
 
   return {
@@ -73,7 +81,7 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
     close() {
       cancel?.();
       for (const stop of stops) stop();
-      view.close();
+      void view.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { FlockError, fromUtf8, toUtf8 } from "../base/index.ts";
-import type { Write, Writer } from "../crdt/index.ts";
+import type { Pen, Write } from "../crdt/index.ts";
 import { createWrite } from "../crdt/index.ts";
 import {
   type Json,
@@ -41,7 +41,7 @@ const jsonType = "application/json";
 const bytesType = "application/octet-stream";
 
 export interface OutboxOptions {
-  writer: Writer;
+  writer: Pen;
   refs: Pick<LayeredStore, "put" | "state" | "onChange">;
   policy: PolicyManager;
   /** Resolves when the addressee has passed the message. */
@@ -54,7 +54,7 @@ export interface Outbox {
   send(message: OutgoingMessage): Promise<SentMessage>;
 }
 
-/** Creates the outbox of a writer. */
+/** Creates the outbox of an agent. */
 export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions): Outbox {
   /** Settles when every message so far is in the lane; undefined while none has to wait for its content. */
   let before: Promise<unknown> | undefined;

@@ -4,9 +4,14 @@ import { formatPageName, type LanePosition, type PageName, parsePageName } from 
 /** The position before a lane's first entry. */
 export const laneStart: LanePosition = { below: 0, pages: {} };
 
-/** Tells whether an entry is behind the position. */
-export function isDone(position: LanePosition, page: PageName, index: number): boolean {
-  return page.number < position.below || index < (position.pages[formatPageName(page)] ?? 0);
+/** Tells whether an entry is behind the position; `pages` are those of its lane that are here. */
+export function isDone(
+  position: LanePosition,
+  page: PageName,
+  index: number,
+  pages: readonly LoggedPage[] = [],
+): boolean {
+  return index < floorOf(position, page, pages);
 }
 
 /** The entry to handle next; undefined where none is here, or one before it is still to come. */
@@ -15,17 +20,23 @@ export function nextAt(
   pages: readonly LoggedPage[],
 ): { page: LoggedPage; index: number } | undefined {
   for (const page of pages) {
-    if (page.name.number < position.below) continue;
-    const floor = position.pages[formatPageName(page.name)] ?? 0;
-    if (floor < page.entries.length)
-      return isPrecededWhole(position, page) ? { page, index: floor } : undefined;
+    const floor = floorOf(position, page.name, pages);
+    if (floor < page.entries.length) {
+      return isPrecededWhole(position, page, pages) ? { page, index: floor } : undefined;
+    }
   }
   return undefined;
 }
 
-function isPrecededWhole(position: LanePosition, { previous }: LoggedPage): boolean {
+function isPrecededWhole(
+  position: LanePosition,
+  { previous }: LoggedPage,
+  pages: readonly LoggedPage[],
+): boolean {
   return (
-    previous === undefined || previous.length === 0 || isDone(position, previous.page, previous.length - 1)
+    previous === undefined ||
+    previous.length === 0 ||
+    isDone(position, previous.page, previous.length - 1, pages)
   );
 }
 
@@ -40,35 +51,103 @@ export function advance(
   return forget({ below: position.below, pages: marked }, pages);
 }
 
-/** Raises `below` past page numbers whose every known page is done and that a later page says are complete. */
+/**
+ * Raises `below` past page numbers whose every known page is done and that a later page says are complete. That later
+ * page is marked: it names the pages that the position has passed, should others of their numbers come late.
+ */
 function forget(position: LanePosition, pages: readonly LoggedPage[]): LanePosition {
   let { below } = position;
+  const marks = { ...position.pages };
   for (;;) {
     const here = pages.filter(({ name }) => name.number === below);
-    const isFollowed = pages.some(
+    const follower = pages.find(
       ({ name, previous }) =>
         name.number > below &&
         previous?.page.number === below &&
-        isDone(position, previous.page, previous.length - 1),
+        isDone(position, previous.page, previous.length - 1, pages),
     );
-    const isRead = here.every(({ name, entries }) => isDone(position, name, entries.length - 1));
-    if (!isFollowed || !isRead) break;
+    const isRead = here.every(({ name, entries }) => isDone(position, name, entries.length - 1, pages));
+    if (!follower || !isRead) break;
+    marks[formatPageName(follower.name)] ??= 0;
     below++;
   }
-  if (below === position.below) return position;
-  const kept = Object.entries(position.pages).filter(([name]) => (parsePageName(name)?.number ?? 0) >= below);
+  const kept = Object.entries(marks).filter(([name, mark]) => {
+    const page = parsePageName(name);
+    if (!page || page.number >= below) return page !== undefined;
+    const { [name]: _, ...others } = marks;
+    return floorOf({ below, pages: others }, page, pages) < mark;
+  });
   return { below, pages: Object.fromEntries(kept) };
+}
+
+/** Entries of a page that are behind the position. */
+function floorOf(position: LanePosition, page: PageName, pages: readonly LoggedPage[]): number {
+  const mark = position.pages[formatPageName(page)] ?? 0;
+  if (page.number >= position.below) return mark;
+  return isContested(page, pages)
+    ? Math.max(mark, passedOf(position, page, pages))
+    : Number.POSITIVE_INFINITY;
+}
+
+/**
+ * Whether what is here disagrees on the page of this number: copies of a writer number their pages alike, and where one
+ * was copied in the middle of a page, the other's goes on.
+ */
+function isContested(page: PageName, pages: readonly LoggedPage[]): boolean {
+  let shortest = Number.POSITIVE_INFINITY;
+  let longest = 0;
+  for (let at = firstOf(page.number, pages); at < pages.length; at++) {
+    const { name, entries, previous } = pages[at] as LoggedPage;
+    if (name.number > page.number + 1) break;
+    if (name.number === page.number) {
+      if (!isSame(name, page)) return true;
+      longest = Math.max(longest, entries.length);
+    } else if (previous?.page.number === page.number) {
+      if (!isSame(previous.page, page)) return true;
+      shortest = Math.min(shortest, previous.length);
+      longest = Math.max(longest, previous.length);
+    }
+  }
+  return longest > shortest;
+}
+
+/** As far as the pages that the position has reached say that they rest on this one; all of it where they say nothing. */
+function passedOf({ pages: marks }: LanePosition, page: PageName, pages: readonly LoggedPage[]): number {
+  const passed = Object.entries(marks).flatMap(([name, length]) => {
+    const reached = parsePageName(name);
+    return reached ? [{ page: reached, length }] : [];
+  });
+  // The newest first, so that each page that was passed names the one before it in time.
+  for (const { name, previous } of pages.toReversed()) {
+    if (previous && passed.some((each) => isSame(each.page, name))) passed.push(previous);
+  }
+  const ofNumber = passed.filter((each) => each.page.number === page.number);
+  if (ofNumber.length === 0) return Number.POSITIVE_INFINITY;
+  return Math.max(0, ...ofNumber.map((each) => (isSame(each.page, page) ? each.length : 0)));
+}
+
+/** Where the pages of a number, or past it, begin. */
+function firstOf(number: number, pages: readonly LoggedPage[]): number {
+  let [low, high] = [0, pages.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((pages[middle] as LoggedPage).name.number < number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function isSame(a: PageName, b: PageName): boolean {
+  return a.number === b.number && a.client === b.client;
 }
 
 /** The position that is past whatever either is past. */
 export function union(a: LanePosition, b: LanePosition): LanePosition {
-  const below = Math.max(a.below, b.below);
   const pages: Record<string, number> = {};
   for (const [name, floor] of [...Object.entries(a.pages), ...Object.entries(b.pages)]) {
-    const page = parsePageName(name);
-    if (page && page.number >= below) pages[name] = Math.max(floor, pages[name] ?? 0);
+    pages[name] = Math.max(floor, pages[name] ?? 0);
   }
-  return { below, pages };
+  return { below: Math.max(a.below, b.below), pages };
 }
 
 /** Tells whether two positions are the same. */

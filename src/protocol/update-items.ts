@@ -47,10 +47,11 @@ export function readUpdateItems(document: Y.Doc, update: Uint8Array): UpdateItem
 
   /** Goes from an item along one kind of origin, through items that are new, as far as it leads; each step is taken once. */
   function follow(item: Y.Item, next: (at: Y.Item) => Y.ID | null, seen: Map<Y.Item, Y.Item>): Y.Item {
-    const path: Y.Item[] = [];
+    // Origins of a forged update may lead round in a circle.
+    const path = new Set<Y.Item>();
     let at = item;
-    for (let to = added(next(at)); to && !seen.has(at); to = added(next(at))) {
-      path.push(at);
+    for (let to = added(next(at)); to && !seen.has(at) && !path.has(at); to = added(next(at))) {
+      path.add(at);
       at = to;
     }
     const end = seen.get(at) ?? at;

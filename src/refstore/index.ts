@@ -31,5 +31,14 @@ export type {
   UploadLedger,
   WaitOptions,
 } from "./port.ts";
-export { defaultContentType } from "./reference.ts";
+export {
+  assertSize,
+  closed,
+  corrupt,
+  defaultContentType,
+  nameBytes,
+  notFound,
+  referenceId,
+  verify,
+} from "./reference.ts";
 export type { ReferenceChange, ReferenceState, ReferenceStatus } from "./states.ts";

@@ -15,6 +15,10 @@ const keys = {
   upload: (id: string) => `upload/${id}`,
 };
 
+/** What the records mean; a database without one is of version 1. */
+const version = 2;
+const versionKey = "schema";
+
 /** Every key of one kind that comes after `after`. */
 function keyRange(kind: keyof typeof keys, after = ""): IDBKeyRange {
   return IDBKeyRange.bound(`${kind}/${after}`, `${kind}0`, after !== "", true);
@@ -30,7 +34,7 @@ export interface IndexedDbStoreOptions {
  * it open at once.
  *
  * @throws `refstore/unavailable` where the browser refuses IndexedDB, as some private windows do; `refstore/quota`
- * from `put` where the disk is full.
+ * from `put` where the disk is full; `crdt/storage-newer` where a later version of this library wrote it.
  * @example
  * ```ts
  * const store = await openIndexedDbStore("my-room/references");
@@ -52,9 +56,13 @@ export async function openIndexedDbStore(
     signal?.throwIfAborted();
     try {
       return await database(mode, async (store) => {
-        const done = committed(store.transaction);
-        const [result] = await Promise.all([attempt(store, work), done]);
-        return result;
+        const ending = committed(store.transaction);
+        const [result, end] = await Promise.allSettled([attempt(store, work), ending]);
+        // The abort names the cause; a request that fails with it does not.
+        if (end.status === "rejected" && end.reason) throw end.reason;
+        if (result.status === "rejected") throw result.reason;
+        if (end.status === "rejected") throw new DOMException("The transaction was aborted.", "AbortError");
+        return result.value;
       });
     } catch (failure) {
       throw storageFailure(name, failure);
@@ -75,10 +83,16 @@ export async function openIndexedDbStore(
     });
   }
 
-  await transact("readwrite", (store) => {
+  const stored = await transact("readonly", (store) => {
     // Without this a database deleted elsewhere would wait for this tab for ever.
     store.transaction.db.onversionchange = () => store.transaction.db.close();
+    return promisifyRequest<unknown>(store.get(versionKey));
   });
+  assertKnown(name, stored);
+  if (stored === undefined) {
+    // Nothing has changed since version 1 but that there are versions, so on a full disk it can wait.
+    await transact("readwrite", (store) => void store.put({ version }, versionKey)).catch(() => undefined);
+  }
 
   async function* list(): AsyncIterable<Reference> {
     let after = "";
@@ -178,6 +192,17 @@ export async function openIndexedDbStore(
       });
     },
   };
+}
+
+/** @throws `crdt/storage-newer` */
+function assertKnown(name: string, record: unknown): void {
+  const isRecord = typeof record === "object" && record !== null && "version" in record;
+  if (!isRecord || Number(record.version) <= version) return;
+  throw new FlockError(
+    "crdt/storage-newer",
+    `The database ${name} is of version ${record.version}, and this library knows ${version}: load a later one.`,
+    { details: { database: name, version: record.version, latest: version } },
+  );
 }
 
 /** The records that are references; another program may have written here. */

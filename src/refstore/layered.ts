@@ -11,7 +11,7 @@ import {
   systemRandom,
   type Undo,
 } from "../base/index.ts";
-import { maxReferenceBytes, type Reference } from "../protocol/index.ts";
+import { maxReferenceBytes, type Reference, sealContentType } from "../protocol/index.ts";
 import { createByteCache } from "./byte-cache.ts";
 import { createFlights, type Flight } from "./flights.ts";
 import { createLink } from "./link.ts";
@@ -128,7 +128,9 @@ export async function openLayeredStore({
     if (isFlockError(bytes, "refstore/unavailable")) throw bytes;
     if (!remote || bytes instanceof FlockError) return "gone";
     await link.run(bytes.length, async (signal) => {
-      if (bytes.length > probeBytes && (await remote.has(id, { signal }))) return;
+      // A sealed page is put by its writer whoever has put it before, or that one could remove it.
+      const mayProbe = bytes.length > probeBytes && contentType !== sealContentType;
+      if (mayProbe && (await remote.has(id, { signal }))) return;
       signal.throwIfAborted();
       await remote.put(bytes, { contentType, signal });
     });

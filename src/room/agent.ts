@@ -17,7 +17,10 @@ import type { LayeredStore, PolicyManager } from "../refstore/index.ts";
 /** A named actor in a room: sends, and handles what is sent to it. */
 export interface Agent extends Closable {
   readonly name: string;
-  /** The writer that this agent is here: `principal.agent.nonce`. */
+  /**
+   * The writer that this agent is here at present: `principal.agent.nonce`. It is another one from the moment that its
+   * lane turns out to be written elsewhere too, as by a copied browser profile.
+   */
   readonly writer: string;
   readonly capabilities: readonly string[];
   /**
@@ -84,7 +87,9 @@ export function createAgent(options: AgentOptions): Agent {
 
   return {
     name,
-    writer: writer.id,
+    get writer() {
+      return writer.id;
+    },
     capabilities,
     async send(message) {
       assertOpen();

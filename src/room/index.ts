@@ -3,6 +3,8 @@
  * references. Refuses features: they open on a room from folders of their own.
  */
 export type { Agent } from "./agent.ts";
+export type { Moment } from "./moment.ts";
 export type { RoomPlatform } from "./platform.ts";
 export { openRoom, type Room, type RoomOptions, type RoomReferences, type RoomStatus } from "./room.ts";
 export type { AgentInfo } from "./roster.ts";
+export type { StorageManagerPort, StorageQuota } from "./storage.ts";

@@ -10,6 +10,7 @@ import {
   type WebSocketConstructor,
 } from "../crdt/index.ts";
 import { createInMemoryStore, type LocalReferenceStore, openIndexedDbStore } from "../refstore/index.ts";
+import type { StorageManagerPort } from "./storage.ts";
 
 /** What a room uses of the machine it runs on. Each has a default; tests and the simulator hand in their own. */
 export interface RoomPlatform {
@@ -17,6 +18,8 @@ export interface RoomPlatform {
   persistence?: Persistence;
   /** Opens the store that keeps references on this device, under a name. Default as for `persistence`. */
   openReferences?: (name: string) => Promise<LocalReferenceStore>;
+  /** Says how full storage is, and asks to keep it. Default: `navigator.storage` where it exists. */
+  storage?: StorageManagerPort;
   /** Default: the platform's WebSocket. */
   openSocket?: OpenSocket;
   /** Or only the class to use, `ws` in Node 20, which has none. */
@@ -36,6 +39,7 @@ export interface RoomPlatform {
 export interface ResolvedPlatform {
   persistence: Persistence;
   openReferences(name: string): Promise<LocalReferenceStore>;
+  storage: StorageManagerPort | undefined;
   openSocket: OpenSocket | undefined;
   openTabChannel: OpenTabChannel | undefined;
   watchConnectivity(listener: (online: boolean) => void): Undo;
@@ -52,6 +56,8 @@ export async function resolvePlatform(platform: RoomPlatform): Promise<ResolvedP
   return {
     persistence,
     openReferences: platform.openReferences ?? ((name) => openDefaultReferences(persistence, name)),
+    // Absent in insecure contexts, and in Node.
+    storage: platform.storage ?? (globalThis.navigator?.storage as StorageManagerPort | undefined),
     openSocket: platform.openSocket ?? (WebSocketClass && createWebSocketOpener(WebSocketClass)),
     openTabChannel:
       platform.openTabChannel === false

@@ -13,6 +13,7 @@ import {
   bindState,
   type ChangeOrigin,
   createOrigin,
+  createStorageHealth,
   createTokenSource,
   type DocumentsStatus,
   defaultRetention,
@@ -24,6 +25,9 @@ import {
   type TokenSource,
   type UndoHistory,
   type UndoOptions,
+  type View,
+  type ViewDefinition,
+  type ViewOptions,
   type Write,
 } from "../crdt/index.ts";
 import { type ListedMessage, openDeliveryBoard, openMessageList } from "../messaging/index.ts";
@@ -42,15 +46,19 @@ import {
   type HttpStoreOptions,
   type LayeredStore,
   openLayeredStore,
-  type ReferenceStore,
 } from "../refstore/index.ts";
 import { type Agent, createAgent } from "./agent.ts";
+import { createMoment, type Moment } from "./moment.ts";
 import { createPageStore } from "./page-store.ts";
-import { type ResolvedPlatform, type RoomPlatform, resolvePlatform } from "./platform.ts";
+import { type RoomPlatform, resolvePlatform } from "./platform.ts";
 import { type AgentInfo, openRoster } from "./roster.ts";
+import { createStorageMeter, type StorageQuota, watchReferences } from "./storage.ts";
 
 /** How a room stands on this device. */
-export type RoomStatus = DocumentsStatus;
+export interface RoomStatus extends DocumentsStatus {
+  /** How full this device's storage is, where the platform says so; measured now and then. */
+  readonly quota?: StorageQuota;
+}
 
 export interface RoomOptions<S extends StateSchema = Record<never, never>> {
   /** The relay's address, `https://…` or `wss://…`. Without one the room lives on this device and its tabs. */
@@ -119,14 +127,47 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
   connect(): void;
   /** Leaves the network; work goes on, and tabs of one browser still talk. */
   disconnect(): void;
+  /**
+   * Opens a view over the room's lanes: a fold that is the same on every replica. It closes with the room.
+   *
+   * @throws `room/closed`, `base/invalid-id` where the name of its snapshot is none
+   * @example
+   * ```ts
+   * const room = await openRoom("views");
+   * const planner = await room.agent("planner");
+   * const counts = room.view<number>({
+   *   key: (entry) => readMessage(entry)?.conversation,
+   *   init: () => 0,
+   *   step: (count) => count + 1,
+   * });
+   * await planner.send({ topic: "plans", type: "STATUS", content: "begun", conversation: "c1" });
+   * await planner.send({ topic: "plans", type: "STATUS", content: "done", conversation: "c1" });
+   * await counts.ready;
+   * counts.get("c1"); // 2
+   * await room.close();
+   * ```
+   */
+  view<State>(definition: ViewDefinition<State>, options?: ViewOptions): View<State>;
+  /**
+   * The room's lanes as they were at a time, in milliseconds since the epoch. What is read is read when it is asked for.
+   *
+   * @throws `room/closed`, `base/invalid-timestamp`
+   */
+  at(time: number): Moment;
   /** Told of what went wrong without a caller to throw to: refusals, failed storage, failed handlers. */
   onProblem(listener: (error: FlockError) => void): Undo;
   /** Stores what is pending and lets go of every timer, socket, lock and database. Closing twice is safe. */
   close(): Promise<void>;
   /**
+   * Asks the browser to keep this origin's data even when the device runs short of space; never done unasked. False
+   * where it refuses, and where nothing is kept anyway.
+   */
+  persist(): Promise<boolean>;
+  /**
    * Closes the room and forgets everything of it on this device, sent or not.
    *
-   * @throws `crdt/storage-failed` while another tab has it open.
+   * @throws `crdt/storage-failed` of the reason `blocked` while another tab has it open: then nothing is deleted, and
+   * another call finishes.
    */
   deleteLocal(): Promise<void>;
 }
@@ -139,7 +180,8 @@ const anonymous = "anon";
 /**
  * Opens a room; resolves once what this device has is loaded. It never waits for the network.
  *
- * @throws `protocol/invalid-room`, `room/invalid-options`, `crdt/invalid-state`
+ * @throws `protocol/invalid-room`, `room/invalid-options`, `crdt/invalid-state`, `crdt/storage-failed`; and
+ * `crdt/storage-newer` where a later version of this library has kept the room here
  * @example
  * ```ts
  * const room = await openRoom("lab-7", { state: { notes: text() } });
@@ -185,7 +227,14 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       ...(tokens && { headers: bearerOf(tokens) }),
       ...(platform.fetch && { fetch: platform.fetch }),
     });
-  const refs = await openReferences(platform, prefix, remote);
+  const health = createStorageHealth(platform.persistence);
+  const references = `${prefix}references`;
+  const refs = await openLayeredStore({
+    local: watchReferences(references, await platform.openReferences(references), health),
+    clock,
+    random: platform.random,
+    ...(remote && { remote }),
+  });
   scope.add(() => refs.close());
 
   const documents = await openDocuments({
@@ -193,6 +242,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     principal,
     prefix,
     persistence: platform.persistence,
+    health,
     clock,
     random: platform.random,
     relay:
@@ -249,17 +299,29 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       }
     });
 
+    const meter = createStorageMeter({
+      storage: platform.persistence.durable ? platform.storage : undefined,
+      health,
+      clock,
+    });
+    scope.add(() => meter.close());
+
     const status = createStore<RoomStatus>(documents.status.get());
     const refreshStatus = (): void => {
       const { pending, ...rest } = documents.status.get();
-      status.set(Object.freeze({ ...rest, pending: pending + (relay ? refs.pending.get() : 0) }));
+      const quota = meter.quota.get();
+      const total = pending + (relay ? refs.pending.get() : 0);
+      status.set(Object.freeze({ ...rest, pending: total, ...(quota && { quota }) }));
     };
+    scope.add(meter.quota.subscribe(refreshStatus));
     scope.add(documents.status.subscribe(refreshStatus));
     scope.add(refs.pending.subscribe(refreshStatus));
     refreshStatus();
 
     let wanted = true;
     let reachable = true;
+    /** The databases that are to be deleted, once that has been asked for. */
+    let doomed: readonly string[] | undefined;
     const follow = (): void => {
       if (wanted && reachable && !scope.closed) documents.connect();
       else documents.disconnect();
@@ -335,28 +397,25 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
         wanted = false;
         follow();
       },
+      view(definition, bounds = {}) {
+        assertOpen();
+        return documents.views.open(definition, bounds);
+      },
+      at(time) {
+        assertOpen();
+        return createMoment(documents.views, time);
+      },
       onProblem: (listener) => problems.on(listener),
       close: () => scope.close(),
+      persist: () => meter.persist(),
       async deleteLocal() {
-        await scope.close();
-        await platform.persistence.forget(prefix);
+        doomed ??= await documents.databases();
+        // What could not be stored at the end need not be.
+        await scope.close().catch(() => undefined);
+        await platform.persistence.forget(prefix, [references, ...doomed]);
       },
     };
   }
-}
-
-async function openReferences(
-  platform: ResolvedPlatform,
-  prefix: string,
-  remote: ReferenceStore | undefined,
-): Promise<LayeredStore> {
-  const local = await platform.openReferences(`${prefix}references`);
-  return openLayeredStore({
-    local,
-    clock: platform.clock,
-    random: platform.random,
-    ...(remote && { remote }),
-  });
 }
 
 function bearerOf(tokens: TokenSource): NonNullable<HttpStoreOptions["headers"]> {

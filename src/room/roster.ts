@@ -13,7 +13,7 @@ export interface AgentInfo {
   readonly here: boolean;
 }
 
-/** Everyone who ever joined and has not been dropped, by name. */
+/** Everyone who ever joined, and has neither left for good nor been dropped, by name. */
 export interface Roster extends Store<readonly AgentInfo[]> {
   close(): void;
 }
@@ -27,9 +27,9 @@ export function openRoster(documents: Documents): Roster {
     scheduled = false;
     const online = new Set(documents.presence.others.get().flatMap(({ writers }) => writers));
     const infos: AgentInfo[] = [];
-    for (const [writer, { capabilities }] of documents.registers()) {
+    for (const [writer, { capabilities, left }] of documents.registers()) {
       const parts = parseWriterId(writer);
-      if (!parts) continue;
+      if (!parts || left) continue;
       const here = documents.isHere(writer);
       infos.push({
         writer,

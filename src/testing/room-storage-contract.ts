@@ -1,7 +1,9 @@
 import type {
   AuditEntry,
   RoomStorage,
+  StorageCommit,
   StoredClock,
+  StoredDocument,
   StoredPlace,
   StoredRow,
   StoredSize,
@@ -26,6 +28,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(storage.setting("epoch"), undefined);
     same(storage.documentNamed("shared"), undefined);
     same(storage.documentNumbered(1), undefined);
+    same([storage.idlestWriters(9), storage.documentsOf("a.b.c", 9)], [[], []]);
     same([storage.lastDocument(), storage.head()], [0, 0]);
     same([...storage.rowsAfter(0)], []);
     same([...storage.rowsOf(1)], []);
@@ -43,16 +46,16 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     storage.commit({
       settings: { epoch: "e1", presences: "65" },
       documents: [
-        { id: 1, name: "shared" },
-        { id: 2, name: "lane/anon.a.b/0-7" },
+        { id: 1, name: "shared", day: 0 },
+        { id: 2, name: "lane/anon.a.b/0-7", writer: "anon.a.b", day: 20_000 },
       ],
       rows: [row(1, 1, 10), row(2, 2, 20)],
       clocks: [clock(1, 2 ** 32 - 1, 2 ** 31)],
       places: [place(5, 3, 6, 2)],
     });
     same([storage.setting("epoch"), storage.setting("presences")], ["e1", "65"]);
-    same(storage.documentNamed("shared"), { id: 1, name: "shared" });
-    same(storage.documentNumbered(2), { id: 2, name: "lane/anon.a.b/0-7" });
+    same(storage.documentNamed("shared"), { id: 1, name: "shared", day: 0 });
+    same(storage.documentNumbered(2), page(2, "anon.a.b", 20_000, "0-7"));
     same([storage.lastDocument(), storage.head()], [2, 2]);
     same([...storage.rowsAfter(0)], [row(1, 1, 10), row(2, 2, 20)]);
     same(storage.clock(1, 2 ** 32 - 1), clock(1, 2 ** 32 - 1, 2 ** 31));
@@ -121,11 +124,11 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
   for (const [what, clash] of [
     ["a row's place", { rows: [row(1, 1)] }],
     ["a row's place within itself", { rows: [row(2, 1), row(2, 2)] }],
-    ["a document's number", { documents: [{ id: 1, name: "shared/other" }] }],
-    ["a document's name", { documents: [{ id: 9, name: "shared" }] }],
+    ["a document's number", { documents: [shared(1, "other")] }],
+    ["a document's name", { documents: [{ id: 9, name: "shared", day: 0 }] }],
   ] as const) {
     add("ROWS-7", `a commit that takes ${what} twice throws, and writes nothing`, (storage) => {
-      storage.commit({ documents: [{ id: 1, name: "shared" }], rows: [row(1, 1)] });
+      storage.commit({ documents: [{ id: 1, name: "shared", day: 0 }], rows: [row(1, 1)] });
       throws(() =>
         storage.commit({
           settings: { epoch: "half" },
@@ -182,7 +185,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
   });
 
   add("ROWS-12", "documents are listed in order, from a number on", (storage) => {
-    const documents = [3, 1, 2].map((id) => ({ id, name: `shared/${id}` }));
+    const documents = [3, 1, 2].map((id) => shared(id, String(id)));
     storage.commit({ documents });
     const idsAfter = (after: number, limit: number) =>
       storage.documentsAfter(after, limit).map(({ id }) => id);
@@ -230,7 +233,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     (storage) => {
       storage.commit({
         settings: { epoch: "e1", presences: "65" },
-        documents: [{ id: 1, name: "shared" }],
+        documents: [{ id: 1, name: "shared", day: 0 }],
         rows: [row(1, 1)],
         clocks: [clock(1, 7, 1)],
         places: [place(7, 0, 1, 1)],
@@ -240,7 +243,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
       storage.commit({
         clear: true,
         settings: { epoch: "e2" },
-        documents: [{ id: 1, name: "shared/other" }],
+        documents: [shared(1, "other")],
         rows: [row(1, 1, 9)],
       });
       same([storage.setting("epoch"), storage.setting("presences")], ["e2", undefined]);
@@ -251,7 +254,100 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     },
   );
 
+  add("ROWS-18", "what is dropped is gone, with its rows, clocks and places; others stay", (storage) => {
+    storage.commit(threePages());
+    storage.commit({ dropDocuments: [2] });
+    same([storage.documentNamed("lane/a.b.c/1-7"), storage.documentNumbered(2)], [undefined, undefined]);
+    same([...storage.rowsAfter(0)], [row(1, 1), row(3, 3), row(4, 1)]);
+    same([[...storage.rowsOf(2)], storage.size(2), storage.size()], [[], none, size(3, 6)]);
+    same([[...storage.clocks(2)], storage.clock(2, 7)], [[], undefined]);
+    same([storage.placeAt(2, 7, 0), storage.placeAt(2, 8, 0)], [undefined, undefined]);
+    same([storage.clock(1, 7), storage.placeAt(1, 7, 0)?.depth], [clock(1, 7, 1), 1]);
+    same(
+      storage.documentsAfter(0, 9).map(({ id }) => id),
+      [1, 3],
+    );
+    same([storage.documentCount(), storage.documentsOf("a.b.c", 9).length], [2, 2]);
+  });
+
+  add("ROWS-19", "neither numbers nor sequences go back, though the newest documents go", (storage) => {
+    storage.commit(threePages());
+    storage.commit({ dropDocuments: [3, 1] });
+    same([storage.head(), storage.lastDocument()], [4, 3]);
+    storage.commit({ dropDocuments: [2] });
+    same([storage.head(), storage.lastDocument(), storage.documentCount()], [4, 3, 0]);
+    same([...storage.rowsAfter(0)], []);
+    storage.commit({ dropDocuments: [9] });
+    same([storage.head(), storage.lastDocument()], [4, 9]);
+    storage.commit({ documents: [page(10, "a.b.c", 1, "0-7")], rows: [row(5, 10)] });
+    same([storage.head(), storage.lastDocument()], [5, 10]);
+    storage.commit({ clear: true });
+    same([storage.head(), storage.lastDocument()], [0, 0]);
+  });
+
+  add("ROWS-20", "a name that goes may be taken in the same commit, by another number", (storage) => {
+    storage.commit(threePages());
+    storage.commit({
+      dropDocuments: [1],
+      documents: [page(4, "a.b.c", 8, "0-7")],
+      rows: [row(5, 4)],
+      clocks: [clock(4, 7, 2)],
+    });
+    same(storage.documentNamed("lane/a.b.c/0-7"), page(4, "a.b.c", 8, "0-7"));
+    same([[...storage.rowsOf(1)], [...storage.rowsOf(4)]], [[], [row(5, 4)]]);
+    same([storage.clock(1, 7), storage.clock(4, 7)?.clock], [undefined, 2]);
+    throws(() => storage.commit({ dropDocuments: [4], documents: [page(2, "a.b.c", 8, "9-9")] }));
+    same(storage.documentNumbered(4)?.name, "lane/a.b.c/0-7");
+  });
+
+  add("ROWS-21", "those who wrote longest ago come first, by the newest day of what they have", (storage) => {
+    storage.commit({
+      documents: [
+        { id: 1, name: "shared", day: 1 },
+        page(2, "b.b.b", 5, "0-7"),
+        page(3, "a.a.a", 4, "0-7"),
+        { id: 4, name: "register/b.b.b", writer: "b.b.b", day: 9 },
+        page(5, "c.c.c", 4, "0-7"),
+      ],
+    });
+    const [a, b, c] = ["a.a.a", "b.b.b", "c.c.c"].map((writer, at) => ({ writer, day: [4, 9, 4][at] }));
+    same([storage.idlestWriters(9), storage.idlestWriters(1)], [[a, c, b], [a]]);
+    same(
+      storage.documentsOf("b.b.b", 9).map(({ id }) => id),
+      [2, 4],
+    );
+    same(
+      storage.documentsOf("b.b.b", 1).map(({ id }) => id),
+      [2],
+    );
+    storage.commit({ days: [{ id: 3, day: 10 }] });
+    same(
+      [storage.documentNumbered(3)?.day, storage.idlestWriters(9)],
+      [10, [c, b, { writer: "a.a.a", day: 10 }]],
+    );
+    storage.commit({ dropDocuments: [2, 4] });
+    same(storage.idlestWriters(9), [c, { writer: "a.a.a", day: 10 }]);
+  });
+
   return cases;
+}
+
+/** Three pages of a writer, the first of them written twice. */
+function threePages(): StorageCommit {
+  return {
+    documents: [1, 2, 3].map((id) => page(id, "a.b.c", 7, `${id - 1}-7`)),
+    rows: [row(1, 1), row(2, 2), row(3, 3), row(4, 1)],
+    clocks: [clock(1, 7, 1), clock(2, 7, 1), clock(2, 8, 1)],
+    places: [place(7, 0, 1, 1), { ...place(7, 0, 1, 1), document: 2 }, { ...place(8, 0, 1, 1), document: 2 }],
+  };
+}
+
+function page(id: number, writer: string, day: number, name: string): StoredDocument {
+  return { id, name: `lane/${writer}/${name}`, writer, day };
+}
+
+function shared(id: number, name: string): StoredDocument {
+  return { id, name: `shared/${name}`, day: 0 };
 }
 
 const none: StoredSize = { rows: 0, bytes: 0 };

@@ -30,6 +30,7 @@ function openTab(
   bus: ReturnType<typeof createBus>,
   session: string,
   documents: Record<string, Uint8Array> = {},
+  isCaughtUp = true,
 ) {
   const clock = createManualClock();
   const heard: string[] = [];
@@ -48,7 +49,8 @@ function openTab(
       presence: (presence) => heard.push(`presence ${presence.session[0]}`),
       left: (other) => heard.push(`left ${other[0]}`),
       own: () => own,
-      answered: () => heard.push("answered"),
+      answered: (byCaughtUp) => heard.push(byCaughtUp ? "answered" : "answered in vain"),
+      isCaughtUp: () => isCaughtUp,
     },
   });
   return { link, clock, heard };
@@ -80,6 +82,17 @@ describe("tabs", () => {
     expect(third.heard.filter((event) => event === "received x 1").length).toBeGreaterThan(0);
     first.link.publish("y", bytes(7));
     expect([second.heard.at(-1), third.heard.at(-1)]).toEqual(["received y 7", "received y 7"]);
+  });
+
+  it("TAB-5: an answer says whether its tab has caught up itself; one of an older version has not", () => {
+    const bus = createBus();
+    openTab(bus, a, {}, false);
+    const second = openTab(bus, b);
+    expect(second.heard.filter((event) => event.startsWith("answered"))).toEqual(["answered in vain"]);
+    second.heard.length = 0;
+    bus.post({ type: "answered", from: c, to: b });
+    bus.post({ type: "answered", from: c, to: b, caughtUp: true });
+    expect(second.heard).toEqual(["answered in vain", "answered"]);
   });
 
   it("TAB-2: what is no message of this version is not heard, nor are one's own", () => {

@@ -1,9 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Entry } from "../../src/crdt/entry.ts";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
-import { defineView, openView, type ViewDefinition } from "../../src/crdt/views.ts";
+import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
+import { defineView, type View, type ViewDefinition } from "../../src/crdt/index.ts";
 import { arrive, createLog, type Placed } from "./lanes.ts";
+import { openViewOf } from "./views-world.ts";
+
+const openView: <State>(log: EntryLog, definition: ViewDefinition<State>) => View<State> = openViewOf;
 
 /** Keeps the bodies of each key, in order: two replicas agree only if they folded in one order. */
 const inOrder = defineView<readonly unknown[]>({
@@ -134,12 +137,14 @@ describe("views", () => {
       { writer: "a.a.a", number: 1, clock: 20, body: "x2" },
       { writer: "a.a.a", number: 2, clock: 10, body: "y1" },
     ]);
-    openView(log, view);
+    const opened = openView(log, view);
     steps.length = 0;
     arrive(log, [{ writer: "a.a.a", number: 3, clock: 30, body: "x3" }]);
     expect(steps).toEqual(["x3"]);
     steps.length = 0;
     arrive(log, [{ writer: "b.b.b", number: 0, clock: 15, body: "x-late" }]);
+    expect(steps).toEqual([]);
+    expect(opened.get("x")).toEqual(["x1", "x-late", "x2", "x3"]);
     expect(steps).toEqual(["x1", "x-late", "x2", "x3"]);
   });
 

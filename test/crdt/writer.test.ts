@@ -41,7 +41,7 @@ describe("appending", () => {
     expect(made.every(({ id }, index) => log.get(id)?.body === `${index}`)).toBe(true);
     expect(bodies().map((page) => page.length)).toEqual([1_024, 6]);
     const [first, second] = log.pages(writerName);
-    expect(second?.previous).toEqual({ page: first?.name, length: 1_024 });
+    expect(second?.previous).toMatchObject({ page: first?.name, length: 1_024 });
     expect([first?.name.number, second?.name.number]).toEqual([0, 1]);
     await writer.close();
   });
@@ -119,7 +119,7 @@ describe("restarts", () => {
     await second.writer.flush();
     const pages = second.log.pages(writerName);
     expect(second.bodies()).toEqual([["a", "b"], ["c"]]);
-    expect(pages[1]?.previous).toEqual({ page: pages[0]?.name, length: 2 });
+    expect(pages[1]?.previous).toMatchObject({ page: pages[0]?.name, length: 2 });
     expect(pages[1]?.name.client).not.toBe(pages[0]?.name.client);
     expect(second.log.get(id)?.body).toBe("c");
     await second.writer.close();
@@ -272,7 +272,7 @@ describe("registers", () => {
     const document = new Y.Doc();
     for (const { name, update } of link.uploads)
       if (name.startsWith("register/")) Y.applyUpdate(document, update);
-    expect(document.getMap("r").get("v")).toEqual(register(["c"]));
+    expect(document.getMap("r").get("v")).toEqual({ ...register(["c"]), seenAt: 0 });
     await writer.close();
   });
 
@@ -286,5 +286,55 @@ describe("registers", () => {
     const [[, document] = ["", new Y.Doc()]] = writer.documents();
     expect(Y.encodeStateAsUpdate(document).length).toBeLessThan(1_000);
     await writer.close();
+  });
+
+  it("REG-3: what the writer says of itself stands beside what its agent says, and neither loses the other's", async () => {
+    const dayMs = 24 * 3_600_000;
+    const { writer, clock } = await setUpWriter({ alone: true, startMs: 3 * dayMs + 5 });
+    expect(writer.register()).toBeUndefined();
+    writer.leave();
+    const lane = { low: 1, first: 0, head: { page: "0-1", length: 1, hash: "ab".repeat(32) } };
+    writer.setRegister({ ...register(["a"]), lane, left: true, seenAt: 1 });
+    expect(writer.register()).toEqual({ ...register(["a"]), seenAt: 3 * dayMs });
+    await writer.flush();
+    for (let hour = 0; hour < 25; hour++) clock.advance(dayMs / 24);
+    expect(writer.register()).toEqual({ ...register(["a"]), seenAt: 4 * dayMs });
+    writer.leave();
+    writer.setRegister(register(["b"]));
+    expect(writer.register()).toEqual({ ...register(["b"]), seenAt: 4 * dayMs, left: true });
+    await writer.close();
+  });
+
+  it("REG-3: a day costs one write, a writer that nobody uses none, and who comes back has not left", async () => {
+    const dayMs = 24 * 3_600_000;
+    const persistence = createInMemoryPersistence();
+    const first = await setUpWriter({ persistence, alone: true });
+    first.writer.setRegister(register());
+    first.writer.leave();
+    await first.writer.close();
+    const second = await setUpWriter({ persistence, alone: true, startMs: 5 * dayMs });
+    for (let hour = 0; hour < 48; hour++) second.clock.advance(dayMs / 24);
+    await second.writer.flush();
+    expect(second.state.writes.flat()).not.toContain("register");
+    expect(second.writer.register()).toEqual({ ...register(), seenAt: 0, left: true });
+    second.writer.setRegister(register());
+    await second.writer.flush();
+    for (let hour = 0; hour < 23; hour++) second.clock.advance(dayMs / 24);
+    await second.writer.flush();
+    expect(second.writer.register()).toEqual({ ...register(), seenAt: 7 * dayMs });
+    expect(second.state.writes.flat().filter((key) => key === "register")).toHaveLength(1);
+    await second.writer.close();
+  });
+
+  it("REG-1: a record that could not be stored is stored by the next flush", async () => {
+    const { writer, state, persistence } = await setUpWriter({ alone: true });
+    state.fails = true;
+    writer.setRegister(register(["kept"]));
+    await writer.flush();
+    state.fails = false;
+    await writer.close();
+    const again = await setUpWriter({ persistence });
+    expect(again.writer.register()?.capabilities).toEqual(["kept"]);
+    await again.writer.close();
   });
 });

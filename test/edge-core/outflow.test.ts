@@ -34,7 +34,7 @@ function storageOf({
   onRead?: () => void;
 }): RoomStorage {
   const storage = createInMemoryStorage();
-  storage.commit({ documents: [{ id: 1, name: "shared" }] });
+  storage.commit({ documents: [{ id: 1, name: "shared", day: 0 }] });
   const parts = partOf(1, bytes);
   function* after(sequence: number): Iterable<StoredRow> {
     for (let next = sequence + 1; next <= rows; next++) {

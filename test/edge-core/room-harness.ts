@@ -101,6 +101,7 @@ export interface Harness {
 
 export interface HarnessOptions {
   limits?: Partial<RoomLimits>;
+  retentionDays?: number;
   observer?: RoomObserver;
   verifyToken?: (token: string) => Promise<Grant>;
   /** Whether the host has an alarm; without one the core uses timers. */
@@ -111,7 +112,7 @@ export interface HarnessOptions {
 
 export function createHarness(
   storage: RoomStorage = createInMemoryStorage(),
-  { limits = {}, observer, verifyToken, alarm = false, keep = true }: HarnessOptions = {},
+  { limits = {}, retentionDays = 0, observer, verifyToken, alarm = false, keep = true }: HarnessOptions = {},
 ): Harness {
   const clock = createManualClock();
   const failures: unknown[] = [];
@@ -131,6 +132,7 @@ export function createHarness(
       sockets: [...open],
       random: (length) => new Uint8Array(length).map((_, index) => index + failures.length),
       limits: { ...defaultRoomLimits, ...limits },
+      retentionDays,
       ...(observer && { observer }),
       ...(verifyToken && { verifyToken }),
       ...(alarm && { setAlarm }),

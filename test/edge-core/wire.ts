@@ -54,6 +54,15 @@ export function updateFrame(name: string, updates: readonly Uint8Array[], mark =
   );
 }
 
+/** A frame that names one document, drops it, and asks for the acknowledgement. */
+export function dropFrame(name: string, mark = 1): Uint8Array {
+  return frameOf(
+    { type: "name", channel: 900, name },
+    { channel: 900, message: { type: "drop" } },
+    { type: "mark", number: mark },
+  );
+}
+
 export function itemsOf<T extends Item["type"]>(
   items: readonly Item[],
   type: T,

@@ -1,5 +1,5 @@
 import { env, runInDurableObject, SELF } from "cloudflare:test";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { createLog } from "../../src/edge/index.ts";
 import { serveMetrics } from "../../src/edge/operations/metrics-access.ts";
 import { sendReport } from "../../src/edge/operations/metrics-object.ts";
@@ -142,9 +142,10 @@ test("METRICS-11: what a room does is at /metrics after its report, without anyt
   client.send(updateFrame(pageOf(7), [update]));
   await client.item("acknowledge");
   // The room's own alarm, ten seconds on.
-  while ((await sum("flockstate_rows_written_total")) === before) {
-    await new Promise((resolve) => setTimeout(resolve, 250));
-  }
+  await vi.waitUntil(async () => (await sum("flockstate_rows_written_total")) > before, {
+    interval: 250,
+    timeout: 60_000,
+  });
   expect(await sum("flockstate_rows_written_total")).toBe(before + 1);
   expect(await sum("flockstate_updates_accepted_total")).toBeGreaterThan(0);
   expect(await sum("flockstate_joins_total")).toBeGreaterThan(0);

@@ -45,8 +45,63 @@ test("ROWS-16: tables of a newer relay are left alone", async () => {
     openSqlStorage(storage).commit({ settings: { epoch: "kept" } });
     storage.sql.exec("UPDATE settings SET value = '99' WHERE name = 'schema'");
     expect(() => openSqlStorage(storage)).toThrow("version 99");
-    storage.sql.exec("UPDATE settings SET value = '1' WHERE name = 'schema'");
+    storage.sql.exec("UPDATE settings SET value = '2' WHERE name = 'schema'");
     expect(openSqlStorage(storage).setting("epoch")).toBe("kept");
+  });
+});
+
+/** The tables as the first released relay made them. */
+const firstTables = [
+  "CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+  "CREATE TABLE documents (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+  "CREATE TABLE rows (place INTEGER PRIMARY KEY, document INTEGER NOT NULL, bytes INTEGER NOT NULL, parts BLOB NOT NULL)",
+  "CREATE INDEX rows_by_document ON rows (document, place, bytes)",
+  `CREATE TABLE clocks (document INTEGER NOT NULL, client INTEGER NOT NULL, clock INTEGER NOT NULL, owner TEXT NOT NULL,
+    PRIMARY KEY (document, client)) WITHOUT ROWID`,
+  `CREATE TABLE places (document INTEGER NOT NULL, client INTEGER NOT NULL, since INTEGER NOT NULL, upto INTEGER NOT NULL,
+    depth INTEGER NOT NULL, keyed INTEGER NOT NULL, PRIMARY KEY (document, client, since)) WITHOUT ROWID`,
+  "CREATE TABLE audit (id INTEGER PRIMARY KEY, entry TEXT NOT NULL)",
+  `CREATE TABLE revocations (kind TEXT NOT NULL, value TEXT NOT NULL, before INTEGER NOT NULL,
+    PRIMARY KEY (kind, value)) WITHOUT ROWID`,
+  "INSERT INTO settings VALUES ('schema', '1'), ('epoch', 'old'), ('presences', '65')",
+  "INSERT INTO documents VALUES (1, 'shared'), (2, 'shared/register'), (3, 'register/a.b.c'), (7, 'lane/a.b.c/12-7')",
+  "INSERT INTO rows VALUES (1024, 1, 2, x'0101'), (2049, 7, 2, x'0707')",
+  "INSERT INTO clocks VALUES (7, 7, 5, 'a')",
+  "INSERT INTO places VALUES (1, 9, 0, 4, 2, 1)",
+  "INSERT INTO revocations VALUES ('token', 't', 9)",
+];
+
+test("ROWS-22: tables of the first relay are brought forward with all that is in them, and count as written today", async () => {
+  await runInDurableObject(env.ROOMS.getByName("first"), (_, { storage }) => {
+    const tables = ["settings", "documents", "rows", "clocks", "places", "audit", "revocations"];
+    for (const table of tables) storage.sql.exec(`DROP TABLE IF EXISTS ${table}`);
+    for (const statement of firstTables) storage.sql.exec(statement);
+    const before = Math.floor(Date.now() / 86_400_000);
+    const opened = openSqlStorage(storage);
+    expect([opened.setting("epoch"), opened.setting("presences")]).toEqual(["old", "65"]);
+    const documents = opened.documentsAfter(0, 9);
+    expect(documents.map(({ id, name, writer }) => [id, name, writer])).toEqual([
+      [1, "shared", undefined],
+      [2, "shared/register", undefined],
+      [3, "register/a.b.c", "a.b.c"],
+      [7, "lane/a.b.c/12-7", "a.b.c"],
+    ]);
+    for (const { day } of documents) {
+      expect(day).toBeGreaterThanOrEqual(before);
+      expect(day).toBeLessThanOrEqual(before + 1);
+    }
+    expect(
+      [...opened.rowsAfter(0)].map(({ sequence, piece, document }) => [sequence, piece, document]),
+    ).toEqual([
+      [1, 0, 1],
+      [2, 1, 7],
+    ]);
+    expect([opened.head(), opened.lastDocument()]).toEqual([2, 7]);
+    expect([opened.clock(7, 7)?.clock, opened.placeAt(1, 9, 3)?.depth]).toEqual([5, 2]);
+    expect(opened.revocations()).toHaveLength(1);
+    opened.commit({ dropDocuments: [7] });
+    const again = openSqlStorage(storage);
+    expect([again.head(), again.lastDocument(), again.documentCount()]).toEqual([2, 7, 3]);
   });
 });
 
@@ -73,5 +128,14 @@ test("ROWS-17: sizes, joins and the search for long documents read no more than 
       /TEMP B-TREE/,
     );
     expect(planOf("SELECT parts FROM rows WHERE place >= 5 ORDER BY place")).toMatch(/PRIMARY KEY/);
+    expect(planOf("SELECT writer, MAX(day) FROM documents WHERE writer IS NOT NULL GROUP BY writer")).toMatch(
+      /COVERING INDEX/,
+    );
+    expect(planOf("SELECT id, name, writer, day FROM documents WHERE writer = 'a'")).toMatch(/USING INDEX/);
+    for (const table of ["rows", "clocks", "places"]) {
+      expect(planOf(`DELETE FROM ${table} WHERE document = 1`)).toMatch(
+        /USING (COVERING )?(INDEX|PRIMARY KEY)/,
+      );
+    }
   });
 });

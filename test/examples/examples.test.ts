@@ -1,13 +1,14 @@
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import "fake-indexeddb/auto";
-import { beforeAll, describe, expect, it, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { readSources } from "../../scripts/lib/architecture.mjs";
 import { projectDir, readDoors } from "../../scripts/lib/doors.mjs";
 import { commandPath } from "../../scripts/lib/run.mjs";
+import { drivers } from "../node/drivers.ts";
 import { type Door, exportsOf } from "./doors.ts";
 import { type Example, examplesOfMarkdown, examplesOfSource } from "./extract.ts";
-import { bytes } from "./given.ts";
+import { bytes, directory } from "./given.ts";
 import { countAssertions, leadingValue, moduleOf } from "./transform.ts";
 
 const generated = "test/examples/.generated";
@@ -33,11 +34,16 @@ function readAllDoors(): Door[] {
 
 function readExamples(): Example[] {
   const inSources = [...sources].flatMap(([path, source]) => examplesOfSource(`src/${path}`, source));
-  const readme = `${projectDir}README.md`;
-  return existsSync(readme)
-    ? [...inSources, ...examplesOfMarkdown("README.md", readFileSync(readme, "utf8"))]
-    : inSources;
+  const inPages = ["README.md", "docs/node.md"].flatMap((page) =>
+    examplesOfMarkdown(page, readFileSync(projectDir + page, "utf8")),
+  );
+  return [...inSources, ...inPages];
 }
+
+const betterSqlite = drivers.find(({ name }) => name === "better-sqlite3");
+const noDriver = drivers.every(({ missing }) => missing) ? "no driver of SQLite is here" : undefined;
+
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
 const doors = readAllDoors();
 const modules = readExamples().map((example, index) => ({
@@ -85,10 +91,15 @@ describe("examples", () => {
     expect(modules.some(({ text }) => countAssertions(text) > 0)).toBe(true);
   });
 
-  it.each(modules)("DOC-1 $origin compiles, runs and yields what it says", async ({ file }) => {
-    expect(diagnosticsOf(file)).toEqual([]);
-    await load(file);
-  });
+  for (const { origin, file, text } of modules) {
+    const missing = text.includes("better-sqlite3") ? betterSqlite?.missing : noDriver;
+    const skipped = text.includes("Database") ? missing : undefined;
+    const title = `DOC-1 ${origin} compiles, runs and yields what it says`;
+    it.skipIf(skipped)(skipped ? `${title}: SKIPPED, ${skipped}` : title, async () => {
+      expect(diagnosticsOf(file)).toEqual([]);
+      await load(file);
+    });
+  }
 });
 
 describe("controls", () => {

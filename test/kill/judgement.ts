@@ -17,11 +17,18 @@ export function judge({ evidence, members, fresh }: RoomOnTrial): string[] {
       written.set(name, [...(written.get(name) ?? []), { name, update: Y.encodeStateAsUpdate(doc) }]);
     }
   }
+  // A drop that was cut off leaves the whole document, or none of it.
+  const isThere = ({ name }: NamedUpdate) => !evidence.doomed.has(name) || fresh.docs.has(name);
   return [
     ...evidence.violations,
-    ...missing(fresh, evidence.acknowledged).map((name) => `KILL-1: ${name} lost an acknowledged update`),
+    ...undone(evidence, fresh),
+    ...missing(fresh, evidence.acknowledged.filter(isThere)).map(
+      (name) => `KILL-1: ${name} lost an acknowledged update`,
+    ),
     ...members.flatMap(({ received }) =>
-      missing(fresh, received).map((name) => `KILL-2: a reader of ${name} is ahead of the disk`),
+      missing(fresh, received.filter(isThere)).map(
+        (name) => `KILL-2: a reader of ${name} is ahead of the disk`,
+      ),
     ),
     ...[...fresh.docs].flatMap(([name, doc]) => [
       ...(doc.store.pendingStructs || doc.store.pendingDs
@@ -32,9 +39,15 @@ export function judge({ evidence, members, fresh }: RoomOnTrial): string[] {
   ];
 }
 
-/** The documents of which two replicas hold different states. */
-export function differences(one: Member, other: Member): string[] {
+/** The drops that were acknowledged, and yet a replica is sent the document. */
+export function undone({ dropped }: Evidence, fresh: Member): string[] {
+  return [...dropped].filter((name) => fresh.docs.has(name)).map((name) => `KILL-8: ${name} came back`);
+}
+
+/** The documents of which two replicas hold different states; what may be gone tells nothing. */
+export function differences(one: Member, other: Member, { doomed }: Evidence): string[] {
   return [...new Set([...one.docs.keys(), ...other.docs.keys()])].filter((name) => {
+    if (doomed.has(name)) return false;
     const [left, right] = [one.docs.get(name) ?? new Y.Doc(), other.docs.get(name) ?? new Y.Doc()];
     return !Y.equalSnapshots(Y.snapshot(left), Y.snapshot(right));
   });

@@ -4,7 +4,7 @@ import { createRandom } from "../protocol/gate/random.ts";
 import { type Death, type Outcome, runCampaign, type Survey, surveySteps } from "./campaign.ts";
 import { everyStep, randomDeaths } from "./deaths.ts";
 import { judge } from "./judgement.ts";
-import { createMember, type Evidence } from "./member.ts";
+import { createEvidence, createMember } from "./member.ts";
 import { createRelayInDanger, type RelayInDanger } from "./relay-in-danger.ts";
 import type { Breakage } from "./worker/broken-storage.ts";
 
@@ -19,6 +19,7 @@ const manyRows = 210;
 const required = [
   ...["waking/begins", "waking/create rows", "opening/begins", "message/begins", "close/begins"],
   ...["transaction begins", "insert documents", "insert rows", "insert clocks", "transaction ends"],
+  ...["delete rows", "delete clocks", "delete places", "delete documents"],
   ...["transaction over", "on disk", "a moment later"],
   ...["begins", "transaction begins", "delete rows", "insert rows", "transaction ends", "on disk"].map(
     (step) => `alarm/${step}`,
@@ -40,7 +41,7 @@ describe("a relay that is killed", () => {
 
   afterAll(() => relay.dispose());
 
-  test("KILL-1 to 5: at every step that it has: nothing acknowledged is lost, nobody is ahead, the room goes on", {
+  test("KILL-1 to 5, 8: at every step that it has: nothing acknowledged is lost, nobody is ahead, the room goes on", {
     timeout: 300 * secondMs,
   }, async () => {
     const deaths = everyStep(survey, createRandom(seed));
@@ -50,7 +51,7 @@ describe("a relay that is killed", () => {
     expect(required.filter((step) => !reached.includes(step))).toEqual([]);
   });
 
-  test(`KILL-1 to 5: at random steps and moments, ${kills} times (seed ${seed})`, {
+  test(`KILL-1 to 5, 8: at random steps and moments, ${kills} times (seed ${seed})`, {
     timeout: (60 + kills * 3) * secondMs,
   }, async () => {
     const deaths = take(randomDeaths(survey, createRandom(seed)), kills);
@@ -65,7 +66,7 @@ test("KILL-7: what a kill kept from being compacted is compacted by the alarm, w
   timeout: 60 * secondMs,
 }, async () => {
   const relay = await createRelayInDanger();
-  const evidence: Evidence = { acknowledged: [], epoch: undefined, presences: new Set(), violations: [] };
+  const evidence = createEvidence();
   const member = createMember({ room: "alone", evidence });
   const first = await relay.start({ step: "alarm/begins" });
   await member.connect(first.url);
@@ -91,6 +92,7 @@ describe("a broken relay is convicted", () => {
   const cases: [Breakage, Death[], RegExp][] = [
     ["late-rows", moments, /KILL-1.*lost an acknowledged|KILL-2.*ahead of the disk/],
     ["forgotten-presences", moments, /presence id \d+ was given twice/],
+    ["late-drops", moments, /KILL-8.*came back/],
     ["torn-snapshots", [afterCompaction, ...moments.slice(0, 1)], /KILL-1.*lost an acknowledged/],
   ];
   test.each(cases)("KILL control: %s", { timeout: 120 * secondMs }, async (breakage, deaths, verdict) => {

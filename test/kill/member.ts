@@ -19,6 +19,10 @@ export interface Checkpoint {
 /** What a room's clients were told in all lives of the relay, by which it is judged. */
 export interface Evidence {
   readonly acknowledged: NamedUpdate[];
+  /** Documents that somebody asked to drop, and never writes again: they may be gone. */
+  readonly doomed: Set<string>;
+  /** Those of them whose drop was acknowledged: they are. */
+  readonly dropped: Set<string>;
   /** The first epoch that anybody was told. */
   epoch: string | undefined;
   readonly presences: Set<number>;
@@ -39,6 +43,20 @@ export interface Member {
   connect(url: string): Promise<void>;
   /** Edits a document; what changes is sent with a mark, or with the next connection. */
   edit(name: string, change: (doc: Y.Doc) => void): void;
+  /** Drops a document of its own for good, with a mark, and again with each connection until that is acknowledged. */
+  drop(name: string): void;
+}
+
+/** What nobody was told of yet. */
+export function createEvidence(): Evidence {
+  return {
+    acknowledged: [],
+    doomed: new Set(),
+    dropped: new Set(),
+    epoch: undefined,
+    presences: new Set(),
+    violations: [],
+  };
 }
 
 export interface MemberOptions {
@@ -56,7 +74,9 @@ export function createMember({ room, evidence, from }: MemberOptions): Member {
   const written = new Set<string>();
   const received: NamedUpdate[] = [...(from?.held ?? [])];
   const checkpoints: Checkpoint[] = [];
-  const awaiting = new Map<number, NamedUpdate[]>();
+  /** By mark: an update, or the name of what is dropped. */
+  const awaiting = new Map<number, NamedUpdate | string>();
+  const dropping = new Set<string>();
   let socket: LiveSocket | undefined;
   let sequence = from?.sequence ?? 0;
   let lastMark = 0;
@@ -77,12 +97,29 @@ export function createMember({ room, evidence, from }: MemberOptions): Member {
   }
 
   function upload(name: string, update: Uint8Array): void {
-    awaiting.set(++lastMark, [{ name, update }]);
+    awaiting.set(++lastMark, { name, update });
     socket?.send(
       { type: "name", channel: ownChannel, name },
       { channel: ownChannel, message: { type: "update", update } },
       { type: "mark", number: lastMark },
     );
+  }
+
+  function sendDrop(name: string): void {
+    awaiting.set(++lastMark, name);
+    socket?.send(
+      { type: "name", channel: ownChannel, name },
+      { channel: ownChannel, message: { type: "drop" } },
+      { type: "mark", number: lastMark },
+    );
+  }
+
+  function settle(what: NamedUpdate | string): void {
+    if (typeof what !== "string") evidence.acknowledged.push(what);
+    else {
+      evidence.dropped.add(what);
+      dropping.delete(what);
+    }
   }
 
   function take(item: Item): void {
@@ -101,9 +138,9 @@ export function createMember({ room, evidence, from }: MemberOptions): Member {
         upload(item.name, Y.encodeStateAsUpdate(docOf(item.name), item.stateVector));
         break;
       case "acknowledge":
-        for (const [mark, updates] of awaiting) {
+        for (const [mark, what] of awaiting) {
           if (mark > item.number) continue;
-          evidence.acknowledged.push(...updates);
+          settle(what);
           awaiting.delete(mark);
         }
         break;
@@ -145,7 +182,7 @@ export function createMember({ room, evidence, from }: MemberOptions): Member {
     async connect(url) {
       awaiting.clear();
       lastMark = 0;
-      resyncing = new Set(written);
+      resyncing = new Set([...written].filter((name) => !evidence.doomed.has(name)));
       const opened = await openLiveSocket({ url, room, onItem: take });
       socket = opened;
       opened.send({
@@ -155,6 +192,7 @@ export function createMember({ room, evidence, from }: MemberOptions): Member {
         sequence,
       });
       await opened.until(() => itemsOf(opened.items, "joined").length > 0, "the end of a join");
+      for (const name of dropping) sendDrop(name);
       for (const name of resyncing) {
         opened.send(
           { type: "name", channel: ownChannel, name },
@@ -166,6 +204,11 @@ export function createMember({ room, evidence, from }: MemberOptions): Member {
     edit(name, change) {
       const doc = docOf(name);
       doc.transact(() => change(doc));
+    },
+    drop(name) {
+      evidence.doomed.add(name);
+      dropping.add(name);
+      if (socket && !socket.closed) sendDrop(name);
     },
   };
 }

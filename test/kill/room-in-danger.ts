@@ -4,8 +4,8 @@ import { laneName, pageRoot } from "../../src/protocol/index.ts";
 import { openLiveSocket } from "../edge-core/live-socket.ts";
 import { itemsOf, joinFrame } from "../edge-core/wire.ts";
 import type { Random } from "../protocol/gate/random.ts";
-import { differences, judge } from "./judgement.ts";
-import { createMember, type Evidence, type Member } from "./member.ts";
+import { differences, judge, undone } from "./judgement.ts";
+import { createEvidence, createMember, type Member } from "./member.ts";
 
 /** Marks that a writer has on the way at most. */
 const maxUnacknowledged = 8;
@@ -18,6 +18,8 @@ const bulkyPauseMs = 30;
 /** How long the slow reader takes to say what it has taken. */
 const slowMs = 200;
 const maxValue = 1_000_000;
+/** Of what writers do: the page is dropped, and the next one begun. */
+const dropShare = 0.05;
 
 export interface Load {
   /** Many small writes, as fast as they are acknowledged; or at first large ones, that call for a compaction. */
@@ -39,7 +41,7 @@ export interface RoomInDanger {
 }
 
 export function createRoomInDanger(id: string, random: Random): RoomInDanger {
-  const evidence: Evidence = { acknowledged: [], epoch: undefined, presences: new Set(), violations: [] };
+  const evidence = createEvidence();
   const newMember = (from?: Parameters<typeof createMember>[0]["from"]) =>
     createMember({ room: id, evidence, ...(from && { from }) });
   const writers = [newMember(), newMember()];
@@ -47,18 +49,36 @@ export function createRoomInDanger(id: string, random: Random): RoomInDanger {
   const slowReader = newMember();
   const members: readonly Member[] = [...writers, reader, slowReader];
   let lives = 0;
+  /** Pages that each writer has begun. */
+  const pages = writers.map(() => 0);
+
+  function pageOf(index: number): string {
+    const number = pages[index] ?? 0;
+    return laneName(`anon.writer${index}.x7`, { number, client: clientOf(index) });
+  }
+
+  function clientOf(index: number): number {
+    return (pages[index] ?? 0) * 10 + index + 1;
+  }
+
+  function turnPage(index: number): void {
+    pages[index] = (pages[index] ?? 0) + 1;
+  }
 
   function edit(writer: Member, index: number): void {
-    const name = `anon.writer${index}.x7`;
-    const page = { number: lives, client: lives * 10 + index + 1 };
     const kind = random.below(10);
-    if (kind < 4) {
-      writer.edit(laneName(name, page), (doc) => {
-        doc.clientID = page.client;
+    if (random.chance(dropShare)) {
+      writer.drop(pageOf(index));
+      turnPage(index);
+    } else if (kind < 4) {
+      writer.edit(pageOf(index), (doc) => {
+        doc.clientID = clientOf(index);
         doc.getArray(pageRoot).push([random.below(maxValue)]);
       });
     } else if (kind < 6) {
-      writer.edit(`register/${name}`, (doc) => doc.getMap("r").set("v", { load: random.below(maxValue) }));
+      writer.edit(`register/anon.writer${index}.x7`, (doc) =>
+        doc.getMap("r").set("v", { load: random.below(maxValue) }),
+      );
     } else if (kind < 8) writer.edit("shared", (doc) => type(doc.getText("notes"), random));
     else {
       writer.edit("shared/board", (doc) =>
@@ -126,13 +146,16 @@ export function createRoomInDanger(id: string, random: Random): RoomInDanger {
     const older = newMember({ sequence, held: reader.received.slice(0, received) });
     await older.connect(url);
     older.socket?.leave();
-    return differences(older, fresh).map((name) => `KILL-3: ${name} differs after a join from ${sequence}`);
+    return differences(older, fresh, evidence).map(
+      (name) => `KILL-3: ${name} differs after a join from ${sequence}`,
+    );
   }
 
   return {
     id,
     async examine(url) {
       lives++;
+      for (const index of writers.keys()) turnPage(index);
       const fresh = newMember();
       await fresh.connect(url);
       const broken = [...judge({ evidence, members, fresh }), ...(await joinFromOlderCursor(url, fresh))];
@@ -163,9 +186,12 @@ export function createRoomInDanger(id: string, random: Random): RoomInDanger {
       for (const { socket } of members) await socket?.untilClosed();
       const fresh = newMember();
       for (const member of [...members, fresh]) await member.connect(url);
-      return members.flatMap((member) =>
-        differences(member, fresh).map((name) => `KILL-3: ${name} differs in the end`),
-      );
+      return [
+        ...undone(evidence, fresh),
+        ...members.flatMap((member) =>
+          differences(member, fresh, evidence).map((name) => `KILL-3: ${name} differs in the end`),
+        ),
+      ];
     },
     async settle() {
       for (const { socket } of members) await socket?.untilClosed();

@@ -12,6 +12,20 @@ function page(name: PageName, length: number, previous?: LoggedPage): LoggedPage
   };
 }
 
+/** Pages that follow each other. */
+function chain(
+  lengths: readonly number[],
+  { first, client, before }: { first: number; client: number; before?: LoggedPage | undefined },
+): LoggedPage[] {
+  const pages: LoggedPage[] = [];
+  let previous = before;
+  for (const [index, length] of lengths.entries()) {
+    previous = page({ number: first + index, client: client + index }, length, previous);
+    pages.push(previous);
+  }
+  return pages;
+}
+
 /** A lane of full pages, each of which names the one before; some numbers are forked by a cloned writer. */
 const lane: fc.Arbitrary<LoggedPage[]> = fc
   .array(fc.record({ length: fc.integer({ min: 1, max: 4 }), forked: fc.boolean() }), {
@@ -91,6 +105,54 @@ describe("positions in a lane", () => {
         }
         expect(handled).toEqual(everything(pages));
       }),
+    );
+  });
+
+  it("MSG-1: however the lanes of two copies of one writer arrive, nothing is skipped or repeated", () => {
+    const lengths = fc.array(fc.integer({ min: 1, max: 3 }), { maxLength: 4 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 1, maxLength: 3 }),
+        lengths,
+        lengths,
+        fc.nat({ max: 3 }),
+        fc.array(fc.nat({ max: 1_000 }), { maxLength: 30 }),
+        (common, one, other, cut, arrivals) => {
+          const shared = chain(common, { first: 0, client: 10 });
+          const last = shared.at(-1);
+          // The copy was taken in the middle of the last page, which the other goes on with.
+          const known = last && {
+            ...last,
+            entries: last.entries.slice(0, Math.max(1, last.entries.length - cut)),
+          };
+          const pages = [
+            ...shared,
+            ...chain(one, { first: shared.length, client: 10, before: last }),
+            ...chain(other, { first: shared.length, client: 90, before: known }),
+          ].sort((a, b) => a.name.number - b.name.number || a.name.client - b.name.client);
+          const here = pages.map(() => 0);
+          const handled: string[] = [];
+          let at = laneStart;
+          const arrive = (): void => {
+            const arrived = pages.flatMap((each, index) =>
+              here[index] ? [{ ...each, entries: each.entries.slice(0, here[index]) }] : [],
+            );
+            const step = handleAll(arrived, at);
+            handled.push(...step.handled);
+            at = step.position;
+          };
+          for (const drawn of arrivals) {
+            const index = drawn % pages.length;
+            here[index] = Math.min((here[index] ?? 0) + 1, pages[index]?.entries.length ?? 0);
+            arrive();
+          }
+          for (const [index, { entries }] of pages.entries()) here[index] = entries.length;
+          arrive();
+          expect(handled.toSorted()).toEqual(everything(pages).toSorted());
+          expect(Object.keys(at.pages).length).toBeLessThanOrEqual(3);
+        },
+      ),
+      { numRuns: 2_000 },
     );
   });
 

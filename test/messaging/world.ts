@@ -1,6 +1,6 @@
 import { createEmitter, createStore, type FlockError } from "../../src/base/index.ts";
 import { createEntryLog } from "../../src/crdt/entry-log.ts";
-import type { Documents, Writer } from "../../src/crdt/index.ts";
+import type { Documents, Pen } from "../../src/crdt/index.ts";
 import { consumerName } from "../../src/messaging/filter.ts";
 import {
   type HandlerContext,
@@ -94,7 +94,7 @@ export function createWorld() {
         id,
         register: () => records.get(id),
         setRegister: (record: RegisterRecord) => publish(id, record),
-      } as unknown as Writer;
+      } as unknown as Pen;
       const handled: string[] = [];
       const key = consumerName(filter, name);
       const stop = openConsumer({

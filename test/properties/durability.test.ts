@@ -1,14 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { hastyRelay, isCaught, lyingDisk } from "./faults.ts";
-import { type FlockOptions, playFlock } from "./flock.ts";
+import { type FlockOptions, flockScenario, playFlock } from "./flock.ts";
 import { forSeeds, seedsFor } from "./seeds.ts";
 
-const rough: FlockOptions = { weights: { crash: 12, relayCrash: 5, relayReset: 0, loseBrowser: 4 } };
+const rough: FlockOptions = { faults: { crash: 12, relayCrash: 5, relayReset: 0, wipe: 4 } };
 
 describe("what was settled", () => {
-  forSeeds("PROP-5 local outlives a crash, relayed also the browser", seedsFor(80, [310]), (seed) =>
-    playFlock(seed, rough),
-  );
+  forSeeds("PROP-5 local outlives a crash, relayed also the browser", seedsFor(60), flockScenario(rough));
 
   it("PROP-5 control: a disk that acknowledges what it does not store is caught", async () => {
     let writes = 0;

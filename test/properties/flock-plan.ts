@@ -1,6 +1,7 @@
 import * as z from "zod/mini";
 import { list, map, table, text } from "../../src/index.ts";
-import type { SimulatedLatency, SimulatedRandom, TabChannelFaults } from "../../src/testing/index.ts";
+import { tokenScopes } from "../../src/protocol/index.ts";
+import type { FaultMix, FlockReplica, SimulatedRandom, World } from "../../src/testing/index.ts";
 
 export const state = {
   notes: text(),
@@ -20,80 +21,70 @@ export interface PlannedConsumer {
 }
 
 /** One replica of the flock, over all its restarts. */
-export interface PlannedMember {
-  name: string;
+export interface PlannedMember extends FlockReplica {
   browser: string;
-  /** Whom its tokens speak for, over the loss of its browser too. */
-  principal: string;
   agents: readonly string[];
-  /** Whether it is gone for good before the heal: another tab sends what it left, others have its agents. */
-  retires: boolean;
 }
 
-/** What may happen in a run, each as a weight. */
-export interface Weights {
+/** What may happen besides the faults, each as a weight. */
+export interface ActWeights {
   edit: number;
   send: number;
-  cut: number;
-  partition: number;
-  disconnect: number;
-  crash: number;
-  close: number;
-  relayCrash: number;
-  relaySleep: number;
-  relayReset: number;
-  loseBrowser: number;
 }
 
-export const usualWeights: Weights = {
-  edit: 30,
-  send: 30,
-  cut: 6,
-  partition: 4,
-  disconnect: 2,
-  crash: 5,
-  close: 2,
-  relayCrash: 2,
-  relaySleep: 2,
-  relayReset: 1,
-  loseBrowser: 0,
-};
-
-/** What kind of world a run takes place in. */
-export interface World {
+/** What kind of run a seed gives: its world, and what differs from the usual weights. */
+export interface Mood {
+  world: World;
   /** The longest pause between two things that happen, in milliseconds. */
   paceMs: number;
   /** The probability that a replica is a tab of a browser that is there already. */
   sharing: number;
-  latency: SimulatedLatency;
-  tabChannels: Partial<TabChannelFaults>;
-  /** What differs from the usual weights. */
-  mood: Partial<Weights>;
+  weights: ActWeights;
+  faults: FaultMix;
 }
 
-/** On a quiet network nothing but a crash can lose anything, and nothing later gives the loss away. */
-const quiet: Partial<Weights> = {
-  cut: 0,
-  partition: 0,
-  disconnect: 0,
-  relayCrash: 0,
-  relayReset: 0,
-  crash: 8,
+const usualWeights: ActWeights = { edit: 30, send: 30 };
+const usualFaults: FaultMix = {
+  cut: 5,
+  silentCut: 1,
+  partition: 3,
+  mute: 1,
+  deaf: 1,
+  offline: 1,
+  crash: 5,
+  close: 2,
+  hide: 1,
+  skew: 1,
+  relayCrash: 2,
+  relaySleep: 2,
+  relayReset: 1,
+  slowRelay: 1,
+  failedUploads: 1,
 };
-const moods: readonly Partial<Weights>[] = [{}, {}, { ...quiet, send: 2 }, { ...quiet, edit: 2 }];
+/** On a quiet network nothing but a crash can lose anything, and nothing later gives the loss away. */
+const quietFaults: FaultMix = { crash: 8, close: 2, relaySleep: 2 };
+
+const moods: readonly Pick<Mood, "weights" | "faults">[] = [
+  { weights: usualWeights, faults: usualFaults },
+  { weights: usualWeights, faults: usualFaults },
+  { weights: { edit: 30, send: 2 }, faults: quietFaults },
+  { weights: { edit: 2, send: 30 }, faults: quietFaults },
+];
 
 /** Draws a world: hasty or slow, with tabs or without, on good or bad machines. */
-export function drawWorld(random: SimulatedRandom): World {
+export function drawMood(random: SimulatedRandom): Mood {
   const isRough = random.chance(0.3);
   return {
     paceMs: random.pick([40, 400]),
     sharing: random.pick([0.2, 0.75]),
-    latency: { networkMs: random.pick([15, 80, 400]), diskMs: random.pick([2, 12, 120]) },
-    mood: random.pick(moods),
-    tabChannels: {
-      duplicate: isRough ? 0.1 : 0,
-      reorder: isRough,
-      drop: isRough && random.chance(0.5) ? 0.05 : 0,
+    ...random.pick(moods),
+    world: {
+      latency: { networkMs: random.pick([15, 80, 400]), diskMs: random.pick([2, 12, 120]) },
+      tabChannels: {
+        duplicate: isRough ? 0.1 : 0,
+        reorder: isRough,
+        drop: isRough && random.chance(0.5) ? 0.05 : 0,
+      },
     },
   };
 }
@@ -105,12 +96,20 @@ export interface FlockPlan {
   topic: string;
 }
 
+export interface PlanOptions {
+  /** No two replicas have agents of one name. */
+  ownAgents: boolean;
+  sharing: number;
+  /** Each browser is a principal of its own, with tokens; the first is an administrator. */
+  principals: boolean;
+}
+
 const agentNames = ["planner", "critic", "writer", "clerk"];
 
 /** Draws who is there: two to four replicas, some in one browser, some with agents of the same name. */
 export function drawPlan(
   random: SimulatedRandom,
-  { ownAgents, sharing }: { ownAgents: boolean; sharing: number },
+  { ownAgents, sharing, principals }: PlanOptions,
 ): FlockPlan {
   const count = random.between(2, 4);
   const members: PlannedMember[] = [];
@@ -121,17 +120,24 @@ export function drawPlan(
     const first = ownAgents ? (free[0] as string) : random.pick(agentNames);
     const second = random.pick(agentNames);
     const agents = !ownAgents && random.chance(0.3) && second !== first ? [first, second] : [first];
-    const others = members.filter((other) => !other.retires);
+    const others = members.filter((other) => !other.leaves);
+    // Another tab sends what it left, and others have its agents.
     const isReplaceable =
       others.some((other) => other.browser === browser) &&
       agents.every((agent) => others.some((other) => other.agents.includes(agent)));
-    const principal = browser;
+    const isAdministrator = browser === (members[0]?.browser ?? browser);
     members.push({
       name: `replica-${index}`,
       browser,
-      principal,
       agents,
-      retires: isReplaceable && random.chance(0.5),
+      leaves: isReplaceable && random.chance(0.5),
+      ...(principals && {
+        identity: {
+          principal: browser,
+          tokenLifeMs: 60_000,
+          ...(isAdministrator && { scopes: tokenScopes }),
+        },
+      }),
     });
   }
   const consumers = new Map<string, PlannedConsumer[]>();

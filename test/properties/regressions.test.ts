@@ -99,8 +99,8 @@ describe("what simulated runs brought to light stays mended", () => {
     }));
     const room = await open(simulation, writer, { persistence });
     await say(simulation, room, "stored");
-    isStalled = true;
     const agent = await simulation.until(room.agent("second"));
+    isStalled = true;
     await simulation.until(agent.send({ topic: "news", type: "STATUS", content: "never stored" }));
     const neighbour = await open(simulation, simulation.replica("neighbour", { browser: "laptop" }));
     await simulation.advance(5_000);

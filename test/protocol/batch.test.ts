@@ -26,11 +26,17 @@ const entry: fc.Arbitrary<EntryRecord> = fc.record({
   parents: fc.array(parent, { maxLength: 3 }),
   body,
 });
+const hash = fc.stringMatching(/^[0-9a-f]{64}$/);
+const seal = fc.record({ hash, earlier: fc.array(fc.record({ page, hash }), { maxLength: 4 }) });
+const previous = fc.oneof(
+  fc.record({ page, length: fc.nat({ max: 1024 }) }),
+  fc.record({ page, length: fc.nat({ max: 1024 }), seal }),
+);
 const batch: fc.Arbitrary<Batch> = fc.record({
   first: fc.nat({ max: 1000 }),
   clock: fc.maxSafeNat(),
-  previous: fc.option(fc.record({ page, length: fc.nat({ max: 1024 }) }), { nil: undefined }),
-  references: fc.array(fc.stringMatching(/^[0-9a-f]{64}$/), { maxLength: 3 }),
+  previous: fc.option(previous, { nil: undefined }),
+  references: fc.array(hash, { maxLength: 3 }),
   entries: fc.array(entry, { minLength: 1, maxLength: 5 }),
 });
 const behindLength = (text: string) => [text.length, ...new TextEncoder().encode(text)];
@@ -119,6 +125,34 @@ describe("batches", () => {
     const big = encodeEntry({ ...plain, body: "x".repeat(maxEntryBytes) });
     expect(outcome(() => decodeBatch(encodeBatch(header, [big, big])), codes)).toBe("taken");
     expect(outcome(() => decodeBatch(encodeBatch(header, [big, big, big])), codes)).toBe("refused");
+  });
+
+  it("FRAME-24: a page names the seal of the one before it and of up to 29 earlier ones, and nothing halfway", () => {
+    const link = { page: { number: 1, client: 2 }, hash: "ab".repeat(32) };
+    const linked = (count: number) =>
+      encodeBatch(
+        {
+          ...header,
+          previous: {
+            page: link.page,
+            length: 1,
+            seal: { hash: link.hash, earlier: new Array(count).fill(link) },
+          },
+        },
+        [encodeEntry(plain)],
+      );
+    expect(decodeBatch(linked(29)).previous?.seal?.earlier).toHaveLength(29);
+    expect(outcome(() => decodeBatch(linked(30)), codes)).toBe("refused");
+    const bytes = linked(1);
+    for (const flags of [2, 4, 7]) {
+      bytes[1] = flags;
+      expect(outcome(() => decodeBatch(bytes), codes)).toBe("refused");
+    }
+    // Links of a page that is none: its name's first digit becomes a letter.
+    const named = linked(1);
+    const at = named.lastIndexOf("1-2".charCodeAt(0));
+    named[at] = "x".charCodeAt(0);
+    expect(outcome(() => decodeBatch(named), codes)).toBe("refused");
   });
 
   it("FRAME-12: an entry with a __proto__ key is malformed", () => {

@@ -4,6 +4,7 @@ import {
   closeCodeOf,
   closeCodes,
   isFinalClose,
+  type LaneMarks,
   parsePresence,
   parseRoomId,
   type RegisterRecord,
@@ -23,6 +24,7 @@ const register: RegisterRecord = {
     },
   },
 };
+const lane: LaneMarks = { low: 3, first: 1, head: { page: "2-7", length: 9, hash: "ab".repeat(32) } };
 const presence = {
   session: "AAAAAAAAAAA",
   writers: ["anon.planner.x7"],
@@ -32,6 +34,8 @@ const presence = {
 describe("registers", () => {
   it("FRAME-20: a register is one record of a closed form", () => {
     expect(z.parse(registerRecordSchema, register)).toEqual(register);
+    const sealed: RegisterRecord = { ...register, lane, seenAt: 86_400_000, left: true };
+    expect(z.parse(registerRecordSchema, sealed)).toEqual(sealed);
   });
 
   it.each<[string, unknown]>([
@@ -57,6 +61,14 @@ describe("registers", () => {
       "half an entry",
       { ...register, consumers: { c: { filter: {}, lanes: { a: { below: 0, pages: { "0-1": 0.5 } } } } } },
     ],
+    ["marks without a head", { ...register, lane: { low: 0, first: 0 } }],
+    ["a mark below the first", { ...register, lane: { ...lane, low: -1 } }],
+    ["a head that is no page", { ...register, lane: { ...lane, head: { ...lane.head, page: "2" } } }],
+    ["a head of no entries", { ...register, lane: { ...lane, head: { ...lane.head, length: 0 } } }],
+    ["a head of half a hash", { ...register, lane: { ...lane, head: { ...lane.head, hash: "ab" } } }],
+    ["a mark too many", { ...register, lane: { ...lane, last: 9 } }],
+    ["a day before the epoch", { ...register, seenAt: -1 }],
+    ["a leave that is none", { ...register, left: false }],
     ["a filter with a condition", { ...register, consumers: { c: { filter: { where: "x" }, lanes: {} } } }],
   ])("FRAME-20: a register with %s is none", (_, value) => {
     expect(z.safeParse(registerRecordSchema, value).success).toBe(false);

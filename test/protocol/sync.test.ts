@@ -17,6 +17,7 @@ const message: fc.Arbitrary<DocumentMessage> = fc.oneof(
   bytes.map((stateVector) => ({ type: "step1" as const, stateVector })),
   fc.record({ type: fc.constantFrom("step2", "update", "awareness"), update: bytes }),
   fc.constant({ type: "query-awareness" as const }),
+  fc.constant({ type: "drop" as const }),
 );
 const codes = ["protocol/malformed-frame"] as const;
 
@@ -50,6 +51,11 @@ describe("document messages", () => {
       }),
       { numRuns: 1_000 },
     );
+  });
+
+  it("FRAME-26: a drop is one byte that no message of y-websocket begins with", () => {
+    expect([...encodeDocumentMessage({ type: "drop" })]).toEqual([64]);
+    expect(outcome(() => decodeDocumentMessage(new Uint8Array([64, 0])), codes)).toBe("refused");
   });
 
   it("FRAME-8: clocks are what Yjs writes as a state vector", () => {

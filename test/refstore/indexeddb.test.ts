@@ -51,7 +51,8 @@ describe("REF-14: a copy that decayed is refstore/corrupt once, then gone", () =
       await set(`bytes/${id}`, damaged, rawDatabase(name));
       await expect(store.get(id)).rejects.toMatchObject({ code: "refstore/corrupt" });
       await expect(store.get(id)).rejects.toMatchObject({ code: "refstore/not-found" });
-      expect(await keys(rawDatabase(name))).toEqual([]);
+      // But for the version of the database.
+      expect(await keys(rawDatabase(name))).toEqual(["schema"]);
       await store.put(toUtf8("bytes"));
       expect(await store.get(id)).toEqual(toUtf8("bytes"));
       await store.close();
@@ -150,4 +151,26 @@ test("REF-15: an open store blocks no deletion of its database, and is refstore/
   });
   await expect(store.stats()).rejects.toMatchObject({ code: "refstore/unavailable" });
   await store.close();
+});
+
+test("STORE-31: a database of version 1 gets its version, and what it had stays", async () => {
+  const name = freshName();
+  const before = await openIndexedDbStore(name);
+  const reference = await before.put(toUtf8("still here"));
+  await before.close();
+  await set("schema", undefined, rawDatabase(name));
+  const after = await openIndexedDbStore(name);
+  expect(await after.get(reference)).toEqual(toUtf8("still here"));
+  await after.close();
+  expect(await get("schema", rawDatabase(name))).toEqual({ version: 2 });
+});
+
+test("STORE-31: a database of a later version is refused and left as it is", async () => {
+  const name = freshName();
+  await set("schema", { version: 3 }, rawDatabase(name));
+  await expect(openIndexedDbStore(name)).rejects.toMatchObject({
+    code: "crdt/storage-newer",
+    details: { version: 3, latest: 2 },
+  });
+  expect(await keys(rawDatabase(name))).toEqual(["schema"]);
 });

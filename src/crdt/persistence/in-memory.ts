@@ -1,69 +1,93 @@
 import * as Y from "yjs";
-import { FlockError } from "../../base/index.ts";
-import type { KeyValueStore, Persistence, SharedStore, StoredValue } from "./port.ts";
+import { storageFailed } from "./failure.ts";
+import type { KeyValueStore, Persistence, SharedStore, StoredChange, StoredValue } from "./port.ts";
 
 /**
  * Creates a persistence that lives as long as this object: for Node, tests, and browsers that refuse storage.
  * Several replicas may share one, as tabs share a browser's.
  */
 export function createInMemoryPersistence(): Persistence {
-  const databases = new Map<string, Map<string, StoredValue>>();
+  const databases = new Map<string, Database>();
   const locks = new Set<string>();
+
+  function take(name: string): Database {
+    const database = databases.get(name) ?? { pairs: new Map<string, StoredValue>(), holders: 0 };
+    databases.set(name, database);
+    database.holders++;
+    return database;
+  }
 
   return {
     durable: false,
-    async open(name) {
-      const pairs = databases.get(name) ?? new Map<string, StoredValue>();
-      databases.set(name, pairs);
-      return createInMemoryStore(pairs);
-    },
-    attach(name, document) {
-      const pairs = databases.get(name) ?? new Map<string, StoredValue>();
-      databases.set(name, pairs);
-      return attachInMemory(pairs, document);
-    },
+    locks: true,
+    open: async (name) => createInMemoryStore(take(name)),
+    attach: (name, document) => attachInMemory(take(name), document),
     async tryLock(name) {
       if (locks.has(name)) return undefined;
       locks.add(name);
       return () => void locks.delete(name);
     },
     async forget(prefix) {
-      for (const name of [...databases.keys()]) if (name.startsWith(prefix)) databases.delete(name);
+      const concerned = [...databases].filter(([name]) => name.startsWith(prefix));
+      const [open] = concerned.find(([, { holders }]) => holders > 0) ?? [];
+      if (open !== undefined) throw storageFailed(`delete ${open}`, "blocked");
+      for (const [name] of concerned) databases.delete(name);
     },
   };
 }
 
-function createInMemoryStore(pairs: Map<string, StoredValue>): KeyValueStore {
+interface Database {
+  readonly pairs: Map<string, StoredValue>;
+  /** How many have it open. */
+  holders: number;
+}
+
+function createInMemoryStore(database: Database): KeyValueStore {
+  const { pairs } = database;
   let closed = false;
   function assertOpen(): void {
-    if (closed) throw new FlockError("crdt/storage-failed", "The database is closed.");
+    if (closed) throw storageFailed("use a database after closing it", "closed");
   }
   return {
     async get(key) {
       assertOpen();
-      return pairs.get(key);
+      return structuredClone(pairs.get(key));
     },
     async entries(prefix) {
       assertOpen();
-      return [...pairs].filter(([key]) => key.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1));
+      return structuredClone([...pairs].filter(([key]) => key.startsWith(prefix))).sort(([a], [b]) =>
+        a < b ? -1 : 1,
+      );
     },
-    async write({ put = [], remove = [] }) {
+    async write(change) {
       assertOpen();
+      const { put = [], remove = [] } = copyOf(change);
       for (const key of remove) pairs.delete(key);
       for (const [key, value] of put) pairs.set(key, value);
     },
     async close() {
+      if (!closed) database.holders--;
       closed = true;
     },
   };
 }
 
+function copyOf(change: StoredChange): StoredChange {
+  try {
+    return structuredClone(change);
+  } catch (cause) {
+    throw storageFailed("copy a value", "unknown", cause);
+  }
+}
+
 const stateKey = "state";
 
-function attachInMemory(pairs: Map<string, StoredValue>, document: Y.Doc): SharedStore {
+function attachInMemory(database: Database, document: Y.Doc): SharedStore {
+  const { pairs } = database;
   const held = pairs.get(stateKey);
   if (held instanceof Uint8Array) Y.applyUpdate(document, held, pairs);
   let changed = false;
+  let closed = false;
   let saved = held;
   const note = (): void => {
     changed = true;
@@ -84,8 +108,11 @@ function attachInMemory(pairs: Map<string, StoredValue>, document: Y.Doc): Share
       save();
     },
     async close() {
+      if (closed) return;
+      closed = true;
       save();
       document.off("update", note);
+      database.holders--;
     },
   };
 }

@@ -1,138 +1,96 @@
-import { createStore, promisifyRequest, type UseStore } from "idb-keyval";
-import { IndexeddbPersistence } from "y-indexeddb";
-import type * as Y from "yjs";
-import { FlockError, type Undo } from "../../base/index.ts";
-import { createConfirmation } from "./confirmation.ts";
-import type { KeyValueStore, Persistence, SharedStore, StoredValue } from "./port.ts";
+import { type Clock, type RandomBytes, systemClock, systemRandom, type Undo } from "../../base/index.ts";
+import {
+  type Connection,
+  type DatabaseLayout,
+  deleteDatabase,
+  nameFailure,
+  openConnection,
+} from "./connection.ts";
+import { storageFailed } from "./failure.ts";
+import { documentLayout, keepDocument } from "./kept-document.ts";
+import { createOpenDatabases } from "./open-databases.ts";
+import { createPairs, pairsLayout } from "./pairs.ts";
+import type { DatabaseOptions, Persistence } from "./port.ts";
 
 /** The parts of the browser that the persistence uses. */
 export interface IndexedDbPlatform {
   indexedDB: IDBFactory;
   /** Absent where the browser has no Web Locks: then each replica writes as a new writer. */
   locks: LockManager | undefined;
+  /** Default: the machine's. */
+  clock?: Clock;
+  random?: RandomBytes;
 }
-
-const storeName = "pairs";
 
 /**
- * Creates the persistence of browsers: idb-keyval for databases, y-indexeddb for shared documents, Web Locks for locks.
+ * Creates the persistence of browsers: databases laid out as idb-keyval's, shared documents as y-indexeddb's, Web Locks
+ * for locks.
  *
- * @throws `crdt/storage-failed` where the browser refuses to open a database, as some private windows do.
+ * @throws `crdt/storage-failed` where the browser refuses to open a database or to write into it, as some private
+ * windows do.
  */
-export async function openIndexedDbPersistence(platform: IndexedDbPlatform): Promise<Persistence> {
-  const probe = openPairs("flockstate/probe");
-  await probe.write({ put: [["probe", 1]], remove: [] });
-  await probe.close();
+export async function openIndexedDbPersistence({
+  indexedDB,
+  locks,
+  clock = systemClock,
+  random = systemRandom,
+}: IndexedDbPlatform): Promise<Persistence> {
+  const openDatabases = createOpenDatabases(locks);
 
-  return {
-    durable: true,
-    open: async (name) => openPairs(name),
-    attach,
-    tryLock: (name) => tryLock(platform.locks, name),
-    async forget(prefix) {
-      const databases = await platform.indexedDB.databases();
-      await Promise.all(
-        databases.map(({ name }) =>
-          name?.startsWith(prefix) ? deleteDatabase(platform.indexedDB, name) : undefined,
-        ),
-      );
-    },
-  };
-}
-
-function failed(what: string, cause: unknown): FlockError {
-  return new FlockError(
-    "crdt/storage-failed",
-    `IndexedDB failed to ${what}: free some space, or allow the site to store data.`,
-    { cause },
-  );
-}
-
-function openPairs(name: string): KeyValueStore {
-  const use: UseStore = createStore(name, storeName);
-  let closed = false;
-
-  async function run<T>(
-    what: string,
-    mode: IDBTransactionMode,
-    task: (store: IDBObjectStore) => Promise<T>,
-  ): Promise<T> {
-    if (closed) throw new FlockError("crdt/storage-failed", `The database ${name} is closed.`);
+  async function connect(
+    name: string,
+    layout: DatabaseLayout,
+    { onFailed = () => undefined }: DatabaseOptions,
+  ): Promise<Connection> {
+    const unmark = await openDatabases.mark(name);
     try {
-      return await use(mode, task);
-    } catch (cause) {
-      throw failed(what, cause);
+      const connection = await openConnection(name, { indexedDB, clock, random, layout, onLost: onFailed });
+      return {
+        ...connection,
+        async close() {
+          await connection.close();
+          await unmark();
+        },
+      };
+    } catch (failure) {
+      await unmark();
+      throw failure;
     }
   }
 
-  return {
-    get: (key) =>
-      run("read", "readonly", (store) => promisifyRequest<StoredValue | undefined>(store.get(key))),
-    entries: (prefix) =>
-      run("read", "readonly", async (store) => {
-        const range = IDBKeyRange.bound(prefix, `${prefix}\uffff`);
-        const [keys, values] = await Promise.all([
-          promisifyRequest(store.getAllKeys(range)),
-          promisifyRequest<StoredValue[]>(store.getAll(range)),
-        ]);
-        return keys.map((key, index): [string, StoredValue] => [key as string, values[index] as StoredValue]);
-      }),
-    write: ({ put = [], remove = [] }) =>
-      run("write", "readwrite", (store) => {
-        try {
-          for (const key of remove) store.delete(key);
-          for (const [key, value] of put) store.put(value, key);
-        } catch (failure) {
-          // A value that can't be stored throws, and the transaction would commit what came before it.
-          store.transaction.abort();
-          throw failure;
-        }
-        return promisifyRequest(store.transaction);
-      }),
-    async close() {
-      if (closed) return;
-      closed = true;
-      try {
-        await use("readonly", (store) => store.transaction.db.close());
-      } catch {
-        // A database that can't be opened any more has nothing to close.
-      }
+  const persistence: Persistence = {
+    durable: true,
+    locks: locks !== undefined,
+    open: async (name, options = {}) => createPairs(await connect(name, pairsLayout, options)),
+    attach: (name, document, options = {}) =>
+      keepDocument(connect(name, documentLayout, options), document, options),
+    tryLock: (name) => tryLock(locks, name),
+    async forget(prefix, names = []) {
+      const [open] = await openDatabases.list(prefix);
+      if (open !== undefined) throw storageFailed(`delete ${open}`, "blocked");
+      const listed = (await listDatabases(indexedDB)).filter(
+        (name) => name.startsWith(prefix) && !names.includes(name),
+      );
+      await Promise.all(listed.map((name) => deleteDatabase(name, indexedDB, clock)));
+      for (const name of names) await deleteDatabase(name, indexedDB, clock);
     },
   };
+
+  const probe = await persistence.open("flockstate/probe");
+  try {
+    await probe.write({ put: [["probe", 1]] });
+  } finally {
+    await probe.close();
+  }
+  return persistence;
 }
 
-function attach(name: string, document: Y.Doc): SharedStore {
-  const adapter = new IndexeddbPersistence(name, document);
-  const confirmation = createConfirmation(adapter, document);
-  const loaded = Promise.race([
-    adapter.whenSynced.then(() => undefined),
-    // A database that does not open leaves `whenSynced` pending for ever.
-    adapter._db.then(
-      () => new Promise<never>(() => {}),
-      (cause: unknown) => {
-        throw failed("open a shared document", cause);
-      },
-    ),
-  ]);
-  return {
-    loaded,
-    confirm: async () => {
-      await loaded;
-      try {
-        await confirmation.confirm();
-      } catch (cause) {
-        throw failed("keep a shared document", cause);
-      }
-    },
-    async close() {
-      confirmation.stop();
-      try {
-        await adapter.destroy();
-      } catch {
-        // It never opened: `loaded` has told why.
-      }
-    },
-  };
+/** Nothing in browsers that can't list them; then the names that the caller knows have to do. */
+async function listDatabases(indexedDB: IDBFactory): Promise<string[]> {
+  const found = await indexedDB.databases?.().catch((cause: unknown) => {
+    throw nameFailure("list the databases", cause);
+  });
+  return (found ?? []).flatMap(({ name }) => (name === undefined ? [] : [name]));
 }
 
 async function tryLock(locks: LockManager | undefined, name: string): Promise<Undo | undefined> {
@@ -147,17 +105,5 @@ async function tryLock(locks: LockManager | undefined, name: string): Promise<Un
         return new Promise<void>((release) => resolve(() => release()));
       })
       .catch(reject);
-  });
-}
-
-function deleteDatabase(factory: IDBFactory, name: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const request = factory.deleteDatabase(name);
-    request.onsuccess = () => resolve();
-    request.onerror = () => reject(failed(`delete ${name}`, request.error));
-    request.onblocked = () =>
-      reject(
-        failed(`delete ${name}`, new Error("another tab still has the room open: close it and try again")),
-      );
   });
 }

@@ -126,7 +126,8 @@ export function createFrameWriter({ send, mark, clock }: FrameWriterOptions): Fr
     },
     numbered(channel, name) {
       namesByChannel.set(channel, name);
-      channelsByName.set(name, channel);
+      // The number of a page or register goes when that is dropped, which nobody tells: each frame names it.
+      if (name.startsWith("shared")) channelsByName.set(name, channel);
     },
     nameOf: (channel) => namesByChannel.get(channel),
     isChannelOf: (channel, name) =>

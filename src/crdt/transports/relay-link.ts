@@ -226,6 +226,8 @@ export function createRelayLink(options: RelayLinkOptions): RelayLink {
   /** Asks for a sign of life in the quiet, and gives up on a connection that stays silent. */
   function watch(): void {
     stopTimer = clock.after(pingAfterMs / 4, () => {
+      // A wall that was set back must not hide a silence.
+      lastHeardAt = Math.min(lastHeardAt, clock.now());
       const quietMs = clock.now() - lastHeardAt;
       if (quietMs > deadAfterMs) {
         drop(1006, "silent");

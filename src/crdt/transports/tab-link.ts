@@ -29,8 +29,13 @@ const tabMessageSchema = z.union([
     name: documentName,
     update: bytes,
   }),
-  /** The answer to `have` is complete. */
-  z.object({ type: z.literal("answered"), from: session, to: session }),
+  /** The answer to `have` is complete; `caughtUp` where this tab itself was told everything. */
+  z.object({
+    type: z.literal("answered"),
+    from: session,
+    to: session,
+    caughtUp: z.optional(z.boolean()),
+  }),
   z.object({ type: z.literal("presence"), from: session, presence }),
   z.object({ type: z.literal("bye"), from: session }),
 ]);
@@ -47,8 +52,9 @@ export interface TabLinkEvents {
   presence(presence: Presence): void;
   left(session: string): void;
   own(): Presence;
-  /** A tab has told all that this one lacked. */
-  answered(): void;
+  /** A tab has told all that this one lacked, and whether it has caught up itself. */
+  answered(isCaughtUp: boolean): void;
+  isCaughtUp(): boolean;
 }
 
 /** The other tabs of this principal in this browser. */
@@ -114,7 +120,7 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
         if (message.to === undefined || message.to === own) events.received(message.name, message.update);
         break;
       case "answered":
-        if (message.to === own) events.answered();
+        if (message.to === own) events.answered(message.caughtUp ?? false);
         break;
       case "presence":
         events.presence(message.presence);
@@ -126,7 +132,7 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
     for (const [document, update] of events.lacks(documents)) {
       post({ type: "update", from: own, to, name: document, update });
     }
-    post({ type: "answered", from: own, to });
+    post({ type: "answered", from: own, to, caughtUp: events.isCaughtUp() });
   }
 
   function beat(): void {

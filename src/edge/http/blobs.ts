@@ -1,7 +1,7 @@
 import type { Context, Hono } from "hono";
 import { FlockError } from "../../base/index.ts";
-import { maxReferenceBytes } from "../../protocol/index.ts";
-import type { Grant } from "../room/grant.ts";
+import { maxReferenceBytes, sealContentType } from "../../protocol/index.ts";
+import { allows, type Grant } from "../room/grant.ts";
 import { collectUpload, streamUpload } from "./blob-upload.ts";
 import { relayRoutes } from "./relay-routes.ts";
 import { mount, type RouteEnvironment } from "./route.ts";
@@ -10,6 +10,13 @@ import { mount, type RouteEnvironment } from "./route.ts";
 export interface BlobHead {
   readonly size: number;
   readonly httpMetadata?: { readonly contentType?: string };
+  readonly customMetadata?: BlobMetadata;
+}
+
+/** What the relay notes of a blob. */
+export interface BlobMetadata {
+  /** Of a sealed page: the principal that alone has put it, and so may remove it. */
+  readonly owner?: string;
 }
 
 /** A stored blob with its bytes. */
@@ -25,7 +32,7 @@ export interface BlobBucket {
   put(
     key: string,
     value: ReadableStream<Uint8Array> | Uint8Array,
-    options: { sha256: string; httpMetadata: { contentType: string } },
+    options: { sha256: string; httpMetadata: { contentType: string }; customMetadata: BlobMetadata },
   ): Promise<unknown>;
   delete(keys: string | string[]): Promise<void>;
   /** At most 1,000 keys, in order. */
@@ -61,7 +68,7 @@ export function mountBlobs<Bindings extends BlobBindings>(
   ) => Promise<BlobBucket>,
 ): void {
   mount(app, relayRoutes.putReference, async (c, asked) =>
-    store(c.req.raw, await open(c, asked), asked.params),
+    store(c.req.raw, await open(c, asked), { ...asked.params, principal: asked.grant.principal }),
   );
   mount(app, relayRoutes.getReference, async (c, asked) =>
     serve(c.req.raw, await open(c, asked), asked.params),
@@ -69,7 +76,9 @@ export function mountBlobs<Bindings extends BlobBindings>(
   mount(app, relayRoutes.deleteReference, async (c, asked) => {
     const bucket = await open(c, asked);
     const key = keyOf(asked.params);
-    if (!(await bucket.head(key))) throw notFound(asked.params.id);
+    const known = await bucket.head(key);
+    if (!known) throw notFound(asked.params.id);
+    assertMayRemove(asked.grant, known);
     await bucket.delete(key);
     return new Response(null, { status: 204 });
   });
@@ -84,28 +93,46 @@ export async function deleteBlobs(bucket: BlobBucket, room: string): Promise<voi
   }
 }
 
+/** Others may rest on any reference but a sealed page, which only its writer's lane names. */
+function assertMayRemove(grant: Grant, { customMetadata }: BlobHead): void {
+  if (allows(grant, "admin") || customMetadata?.owner === grant.principal) return;
+  throw new FlockError(
+    "edge/forbidden",
+    `Only admin removes what ${grant.principal} has not put as a sealed page, and alone.`,
+  );
+}
+
 /** Ids have no slash, so that no room's prefix covers another's. */
 function keyOf({ room, id }: Address): string {
   return `${room}/${id}`;
 }
 
-async function store(request: Request, bucket: BlobBucket, address: Address): Promise<Response> {
+async function store(
+  request: Request,
+  bucket: BlobBucket,
+  { principal, ...address }: Address & { principal: string },
+): Promise<Response> {
   const key = keyOf(address);
   const { id } = address;
   const { body } = request;
   const length = request.headers.get("content-length");
   if (Number(length ?? 0) > maxReferenceBytes) throw tooLarge();
-  if (await bucket.head(key)) {
+  const known = await bucket.head(key);
+  const owner = known?.customMetadata?.owner;
+  if (known && (owner === undefined || owner === principal)) {
     // Cancelled, it would close the connection under the requests behind it.
     await body?.pipeTo(new WritableStream());
     return new Response(null, { status: 200 });
   }
   const upload = body && length !== null ? streamUpload(body) : await collectUpload(body, maxReferenceBytes);
   if (!upload) throw tooLarge();
+  const contentType = known?.httpMetadata?.contentType ?? contentTypeOf(request);
   try {
     await bucket.put(key, upload.content, {
       sha256: id,
-      httpMetadata: { contentType: contentTypeOf(request) },
+      httpMetadata: { contentType },
+      // Put by a second principal, it is nobody's: the first to come may not have been its writer.
+      customMetadata: !known && contentType === sealContentType ? { owner: principal } : {},
     });
   } catch (cause) {
     const sha256 = await upload.sha256;
@@ -121,7 +148,7 @@ async function store(request: Request, bucket: BlobBucket, address: Address): Pr
       `The bytes have the SHA-256 ${sha256}, not ${id}: nothing was stored.`,
     );
   }
-  return new Response(null, { status: 201 });
+  return new Response(null, { status: known ? 200 : 201 });
 }
 
 function contentTypeOf(request: Request): string {

@@ -51,11 +51,11 @@ export function describeApi(routes: readonly Route[]): Record<string, unknown> {
 }
 
 function describeRoute(route: Route, operationId: string): Record<string, unknown> {
-  const { summary, needs, params, query, body, answers } = route;
+  const { summary, needs, or, params, query, body, answers } = route;
   return {
     operationId,
     summary,
-    security: needs === undefined ? [] : [{ token: [needs] }],
+    security: [needs, or].flatMap((scope) => (scope === undefined ? [] : [{ token: [scope] }])),
     parameters: [...describeParameters(params, "path"), ...describeParameters(query, "query"), requestId],
     ...(body && {
       requestBody: {

@@ -91,8 +91,10 @@ export const relayRoutes = {
     id: "deleteReference",
     method: "DELETE",
     path: referencePath,
-    summary: "Removes the bytes of a reference.",
-    needs: "admin",
+    summary:
+      "Removes the bytes of a reference; without admin those of a sealed page that nobody else has put.",
+    needs: "refs:put",
+    or: "admin",
     params: referenceParams,
     answers: { 204: { description: "They are gone." } },
     problems: ["refstore/invalid-id", "refstore/not-found"],

@@ -25,6 +25,8 @@ export interface Route<
   summary: string;
   /** The scope that a token must have; undefined where none is asked for. */
   needs: TokenScope | undefined;
+  /** Another that does as well. */
+  or?: TokenScope;
   params: Params;
   query?: Query;
   /** A body of JSON that the schema describes, or bytes of a type. */
@@ -103,12 +105,12 @@ function assertKind({ upgrade = false }: { upgrade?: boolean }, request: Request
 
 async function admit(
   c: { var: RouteVariables },
-  { needs }: Pick<Route, "needs">,
+  { needs, or = needs }: Pick<Route, "needs" | "or">,
   room: string | undefined,
 ): Promise<Grant> {
-  if (needs === undefined || room === undefined) return nobody;
+  if (needs === undefined || or === undefined || room === undefined) return nobody;
   const grant = await c.var.grantFor(room);
-  if (allows(grant, needs)) return grant;
+  if (allows(grant, needs) || allows(grant, or)) return grant;
   throw new FlockError("edge/forbidden", `The token lacks the scope ${needs}.`);
 }
 

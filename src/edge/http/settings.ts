@@ -16,6 +16,7 @@ const variableNames = {
   FLOCKSTATE_ISSUER: true,
   FLOCKSTATE_ORIGINS: true,
   FLOCKSTATE_LIMITS: true,
+  FLOCKSTATE_RETENTION_DAYS: true,
   FLOCKSTATE_DEVELOPMENT: true,
   FLOCKSTATE_METRICS_TOKEN: true,
   FLOCKSTATE_LOG_LEVEL: true,
@@ -38,6 +39,8 @@ export interface RelaySettings {
   /** Origins besides the relay's own whose pages are served. */
   readonly origins: readonly string[] | "*";
   readonly limits: Readonly<RoomLimits>;
+  /** After how many days without a write a writer's pages and register are dropped; 0 is never. */
+  readonly retentionDays: number;
   /** Serves this machine alone, and asks for no tokens. */
   readonly development: boolean;
   /** What `/metrics` asks for; absent, nobody reads them but in development mode. */
@@ -77,6 +80,16 @@ const keysUrlSchema = z
   .transform((url) => new URL(url))
   .refine(({ protocol, href }) => protocol === "https:" || (protocol === "http:" && isLocal(href)));
 
+const defaultRetentionDays = 90;
+/** A century: far from what dates can say. */
+const maxRetentionDays = 36_500;
+const retentionSchema = z
+  .string()
+  .regex(/^\d{1,5}$/, { error: "is no number of days" })
+  .default(String(defaultRetentionDays))
+  .transform(Number)
+  .pipe(z.number().max(maxRetentionDays));
+
 const metricsTokenSchema = z
   .string()
   .min(minSecretBytes, { error: `has fewer than ${minSecretBytes} characters` })
@@ -112,6 +125,7 @@ export function parseSettings(variables: RelayVariables): RelaySettings {
       ...(limits !== undefined &&
         (parsedJson("FLOCKSTATE_LIMITS", limitsSchema, limits) as Partial<RoomLimits>)),
     },
+    retentionDays: parsed("FLOCKSTATE_RETENTION_DAYS", retentionSchema, value("FLOCKSTATE_RETENTION_DAYS")),
     development: development === "1",
     metricsToken: parsed("FLOCKSTATE_METRICS_TOKEN", metricsTokenSchema, value("FLOCKSTATE_METRICS_TOKEN")),
     logLevel: parsed("FLOCKSTATE_LOG_LEVEL", logLevelSchema, value("FLOCKSTATE_LOG_LEVEL")),

@@ -36,6 +36,7 @@ const textFields: ReadonlySet<string> = new Set([
   "principal",
   "tokenId",
   "document",
+  "writer",
   "code",
   "method",
   "route",

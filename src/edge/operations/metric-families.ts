@@ -31,6 +31,10 @@ export const counterFamilies: Readonly<Record<CounterName, CounterFamily>> = {
     coded: true,
   },
   rows_written: { metric: "flockstate_rows_written_total", help: "Rows of updates that were written." },
+  documents_dropped: {
+    metric: "flockstate_documents_dropped_total",
+    help: "Pages and registers that were dropped, by who may write them or past retention.",
+  },
   joins: { metric: "flockstate_joins_total", help: "Joins that were answered." },
   signals: { metric: "flockstate_signals_total", help: "Signals that were passed on." },
   presences: { metric: "flockstate_presences_total", help: "Changes of presence." },

@@ -7,6 +7,7 @@ export type CounterName =
   | "updates_accepted"
   | "updates_refused"
   | "rows_written"
+  | "documents_dropped"
   | "joins"
   | "signals"
   | "presences"

@@ -23,6 +23,8 @@ export interface RoomSize {
 export interface RoomOperations {
   /** What the core tells what it does. */
   readonly observer: RoomObserver;
+  /** What the alarm of the object was left at when it fell asleep: what is set already is not set again, which costs. */
+  foundAlarm(atMs: number | undefined): void;
   /** Sets, moves or clears the alarm of the core, which shares the one of the object with the metrics. */
   setAlarm(atMs: number | undefined): void;
   /** To be called at the object's alarm, before the core's: reports, and sets the alarm again for what is not due. */
@@ -116,6 +118,9 @@ export function createRoomOperations({
       },
       gauge: metrics.gauge,
       log: (level, event, fields) => log.write(level, event, { room: room(), ...fields }),
+    },
+    foundAlarm(atMs) {
+      setAt = atMs;
     },
     setAlarm(atMs) {
       coreAt = atMs;

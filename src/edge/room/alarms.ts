@@ -1,7 +1,7 @@
 import type { Clock, Undo } from "../../base/index.ts";
 
 /** What a room has deadlines for. */
-export type Deadline = "expiry" | "stalled" | "compaction";
+export type Deadline = "expiry" | "stalled" | "compaction" | "retention";
 
 /** The deadlines of a room, on the host's one alarm: unlike a timer, an alarm lets the room sleep. */
 export interface Alarms {
@@ -14,8 +14,10 @@ export interface Alarms {
   stop(): void;
 }
 
-/** Platforms run a timer that is set further ahead at once, and take no alarm past the year 2189. */
+/** Platforms run a timer that is set further ahead at once ... */
 const longestMs = 2 ** 31 - 1;
+/** ... and take no alarm past the year 2189. */
+const latestMs = 6_900_000_000_000;
 
 export interface AlarmsOptions {
   clock: Clock;
@@ -35,15 +37,14 @@ export function createAlarms({ clock, setAlarm, ring }: AlarmsOptions): Alarms {
     const earliest = deadlines.size === 0 ? undefined : Math.min(...deadlines.values());
     if (earliest === armedAt) return;
     armedAt = earliest;
-    const now = clock.now();
     // One that comes before any deadline is set again.
-    const atMs = earliest === undefined ? undefined : Math.min(earliest, now + longestMs);
     if (setAlarm) {
-      setAlarm(atMs);
+      setAlarm(earliest === undefined ? undefined : Math.min(earliest, latestMs));
       return;
     }
     cancel?.();
-    cancel = atMs === undefined ? undefined : clock.after(Math.max(0, atMs - now), wake);
+    const delayMs = Math.min(Math.max(0, (earliest ?? 0) - clock.now()), longestMs);
+    cancel = earliest === undefined ? undefined : clock.after(delayMs, wake);
   }
 
   function wake(): void {

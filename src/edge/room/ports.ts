@@ -1,10 +1,21 @@
 import type { Grant } from "./grant.ts";
 
-/** One document of a room: its number is its channel on every socket, for as long as the epoch holds. */
+/** One document of a room: its number is its channel on every socket, and no other's for as long as the epoch holds. */
 export interface StoredDocument {
   /** From 1. */
   id: number;
   name: string;
+  /** Of a page or register: whose it is. */
+  writer?: string;
+  /** The UTC day of its last write, in days since 1970. */
+  day: number;
+}
+
+/** A writer, as long as it has a page or register. */
+export interface StoredWriter {
+  writer: string;
+  /** The newest day of its documents. */
+  day: number;
 }
 
 /** A run of accepted updates of one document, as encoded parts of a frame: exactly what readers are sent. */
@@ -51,7 +62,7 @@ export interface AuditEntry {
   /** The clocks that the updates covered, by Yjs client. */
   ranges: readonly { client: number; from: number; to: number }[];
   bytes: number;
-  /** `accepted`, or the code that it was refused with. */
+  /** `accepted`, `dropped`, or the code that it was refused with. */
   verdict: string;
 }
 
@@ -71,9 +82,17 @@ export interface StoredRevocation {
 
 /**
  * Single values that a room keeps: `revokedBefore` is the moment up to which every token of the room is void,
- * `deleted`, `halted` and `importing` are set while the room is so.
+ * `retention` the one from which it is counted when writers are looked through next, `deleted`, `halted` and
+ * `importing` are set while the room is so.
  */
-export type RoomSetting = "epoch" | "presences" | "revokedBefore" | "deleted" | "halted" | "importing";
+export type RoomSetting =
+  | "epoch"
+  | "presences"
+  | "revokedBefore"
+  | "retention"
+  | "deleted"
+  | "halted"
+  | "importing";
 
 /** Everything that one transaction writes, in the order of these fields. */
 export interface StorageCommit {
@@ -81,7 +100,11 @@ export interface StorageCommit {
   clear?: boolean;
   /** Undefined removes the value. */
   settings?: Partial<Record<RoomSetting, string | undefined>>;
+  /** Documents of these numbers go, with rows, clocks and places: their names are free, the numbers given, stored or not. */
+  dropDocuments?: readonly number[];
   documents?: readonly StoredDocument[];
+  /** Each replaces the day of a document. */
+  days?: readonly Pick<StoredDocument, "id" | "day">[];
   /** Every row of these documents up to and with this sequence is deleted. */
   removeRows?: readonly { document: number; upTo: number }[];
   rows?: readonly StoredRow[];
@@ -115,11 +138,15 @@ export interface RoomStorage {
   documentNumbered(id: number): StoredDocument | undefined;
   /** Documents whose number is past `after`, in order. */
   documentsAfter(after: number, limit: number): StoredDocument[];
-  /** The highest number given to a document; 0 without any. */
+  /** The highest number ever given to a document, dropped ones included; 0 before the first, and after a clear. */
   lastDocument(): number;
   /** How many documents there are. */
   documentCount(): number;
-  /** The sequence of the newest row; 0 without any. */
+  /** Those who wrote longest ago, first; looks at an index entry of each of their documents. */
+  idlestWriters(limit: number): StoredWriter[];
+  /** Pages and register of a writer, in order of their numbers. */
+  documentsOf(writer: string, limit: number): StoredDocument[];
+  /** The sequence of the newest row that there ever was, dropped ones included; 0 before the first, and after a clear. */
   head(): number;
   /** Every row after `sequence`, in order of sequence and piece. */
   rowsAfter(sequence: number): Iterable<StoredRow>;

@@ -16,6 +16,7 @@ import { epochOf } from "./epoch.ts";
 import type { Grant } from "./grant.ts";
 import { createCompactor } from "./ledger/compaction.ts";
 import { createLedger } from "./ledger/ledger.ts";
+import { createRetention } from "./ledger/retention.ts";
 import { defaultRoomLimits, type RoomLimits } from "./limits.ts";
 import { createEgress } from "./pacing/egress.ts";
 import { createIntake } from "./pacing/intake.ts";
@@ -49,6 +50,8 @@ export interface RoomPorts {
   clock?: Clock;
   random?: RandomBytes;
   limits?: RoomLimits;
+  /** After how many days without a write a writer's pages and register are dropped; default 0, never. */
+  retentionDays?: number;
   observer?: RoomObserver;
   /**
    * Checks a token that an open socket goes on with; rejects with the `FlockError` to close it with. Without it
@@ -89,6 +92,7 @@ export function createRoomCore({
   clock = systemClock,
   random = systemRandom,
   limits = defaultRoomLimits,
+  retentionDays = 0,
   observer = silentObserver,
   verifyToken,
   setAlarm,
@@ -105,6 +109,7 @@ export function createRoomCore({
     clock,
     observer,
     compacted: (sequence) => replays.compacted(sequence),
+    dropped: () => replays.forget(),
   });
   const outflow = createOutflow(everyone, {
     connections: limits.connections,
@@ -171,6 +176,7 @@ export function createRoomCore({
   const turns = createTurns({ clock, end: endTurn, guarded });
   const alarms = createAlarms({ clock, setAlarm, ring: guarded(ring) });
   const compactor = createCompactor({ storage, ledger, clock });
+  const retention = createRetention({ storage, ledger, clock, days: retentionDays });
   const administration = createRoomAdministration({
     storage,
     limits,
@@ -198,13 +204,15 @@ export function createRoomCore({
       reload: () =>
         orEnd(() => {
           ledger.reload();
-          replays.reload();
+          replays.forget();
           presenceIds = createPresenceIds(storage);
+          retention.reload();
+          alarms.set("retention", retention.nextDueAt());
         }),
     },
   });
   let isWatchingStalls = false;
-  let hasSlept = sessions.size > 0;
+  let isNew = true;
 
   /** Ends the turn: what is staged is stored, and only then acknowledged and passed on. */
   function endTurn(): boolean {
@@ -213,7 +221,10 @@ export function createRoomCore({
     const rows = ledger.commit();
     fanOut(room, rows);
     traffic.tell(rows);
-    if (rows.length > 0) alarms.set("compaction", compactor.nextDueAt());
+    if (rows.length > 0) {
+      alarms.set("compaction", compactor.nextDueAt());
+      alarms.set("retention", retention.nextDueAt());
+    }
     return rows.length > 0 || ledger.audited > audited;
   }
 
@@ -221,7 +232,7 @@ export function createRoomCore({
     return () => {
       if (stopped) return;
       try {
-        if (hasSlept) wakeUp();
+        if (isNew) wakeUp();
         work();
         watchStalls();
       } catch (cause) {
@@ -242,9 +253,10 @@ export function createRoomCore({
 
   /** Readers who lagged when the room fell asleep go on when they say what they have taken, or once others are closed. */
   function wakeUp(): void {
-    hasSlept = false;
+    isNew = false;
     watchExpiry();
     watchStalls();
+    alarms.set("retention", retention.nextDueAt());
   }
 
   /** Those whom others wait for, should they owe too much. */
@@ -323,6 +335,7 @@ export function createRoomCore({
   function ring(): void {
     // Looked up again, should the alarm be what woke the room.
     alarms.set("compaction", compactor.nextDueAt());
+    alarms.set("retention", retention.nextDueAt());
     for (const deadline of alarms.takeDue()) meet(deadline);
   }
 
@@ -350,6 +363,12 @@ export function createRoomCore({
         endTurn();
         compactor.run();
         alarms.set("compaction", compactor.nextDueAt());
+        break;
+      case "retention":
+        endTurn();
+        retention.run();
+        endTurn();
+        alarms.set("retention", retention.nextDueAt());
         break;
     }
   }

@@ -19,11 +19,36 @@ export function createInMemoryStorage(): RoomStorage {
   const clocks = new Map<number, Map<number, StoredClock>>();
   const places = new Map<string, StoredPlace[]>();
   let audit: StoredAuditEntry[] = [];
+  /** What there ever was, dropped documents included. */
+  let head = 0;
+  let lastDocument = 0;
   const revocations = new Map<string, StoredRevocation>();
 
   function clear(): void {
     for (const each of [settings, byName, byNumber, clocks, places, revocations]) each.clear();
     rows = [];
+    head = 0;
+    lastDocument = 0;
+  }
+
+  function drop(ids: readonly number[]): void {
+    const gone = new Set(ids);
+    if (gone.size === 0) return;
+    rows = rows.filter(({ document }) => !gone.has(document));
+    for (const id of gone) {
+      lastDocument = Math.max(lastDocument, id);
+      byName.delete(byNumber.get(id)?.name ?? "");
+      byNumber.delete(id);
+      clocks.delete(id);
+    }
+    for (const key of places.keys()) if (gone.has(Number.parseInt(key, 10))) places.delete(key);
+  }
+
+  function listed(isWanted: (document: StoredDocument) => boolean, limit: number): StoredDocument[] {
+    return [...byNumber.values()]
+      .filter(isWanted)
+      .sort((a, b) => a.id - b.id)
+      .slice(0, limit);
   }
 
   function putClock(clock: StoredClock): void {
@@ -41,8 +66,18 @@ export function createInMemoryStorage(): RoomStorage {
   }
 
   /** Throws where a commit takes a name or number twice: before anything is written. */
-  function assertFree({ clear: cleared, documents = [], removeRows = [], rows: added = [] }: StorageCommit) {
+  function assertFree({
+    clear: cleared,
+    dropDocuments = [],
+    documents = [],
+    removeRows = [],
+    rows: added = [],
+  }: StorageCommit) {
     const names = new Set<string | number>(cleared ? [] : [...byName.keys(), ...byNumber.keys()]);
+    for (const id of dropDocuments) {
+      names.delete(id);
+      names.delete(byNumber.get(id)?.name ?? "");
+    }
     for (const { id, name } of documents) {
       if (names.has(id) || names.has(name)) throw taken("document", id);
       names.add(id).add(name);
@@ -79,14 +114,21 @@ export function createInMemoryStorage(): RoomStorage {
     setting: (name) => settings.get(name),
     documentNamed: (name) => byName.get(name),
     documentNumbered: (id) => byNumber.get(id),
-    documentsAfter: (after, limit) =>
-      [...byNumber.values()]
-        .filter(({ id }) => id > after)
-        .sort((a, b) => a.id - b.id)
-        .slice(0, limit),
-    lastDocument: () => Math.max(0, ...byNumber.keys()),
+    documentsAfter: (after, limit) => listed(({ id }) => id > after, limit),
+    lastDocument: () => lastDocument,
     documentCount: () => byNumber.size,
-    head: () => rows.at(-1)?.sequence ?? 0,
+    idlestWriters(limit) {
+      const days = new Map<string, number>();
+      for (const { writer, day } of byNumber.values()) {
+        if (writer !== undefined) days.set(writer, Math.max(day, days.get(writer) ?? day));
+      }
+      return [...days]
+        .map(([writer, day]) => ({ writer, day }))
+        .sort((a, b) => a.day - b.day || (a.writer < b.writer ? -1 : 1))
+        .slice(0, limit);
+    },
+    documentsOf: (writer, limit) => listed((document) => document.writer === writer, limit),
+    head: () => head,
     rowsAfter: (sequence) => rowsFrom(sequence + 1),
     rowsOf,
     size(document) {
@@ -114,14 +156,24 @@ export function createInMemoryStorage(): RoomStorage {
         if (value === undefined) settings.delete(name as RoomSetting);
         else settings.set(name as RoomSetting, value);
       }
+      drop(changes.dropDocuments ?? []);
       for (const document of changes.documents ?? []) {
-        byName.set(document.name, { ...document });
-        byNumber.set(document.id, { ...document });
+        const kept = { ...document };
+        byName.set(document.name, kept);
+        byNumber.set(document.id, kept);
+        lastDocument = Math.max(lastDocument, document.id);
+      }
+      for (const { id, day } of changes.days ?? []) {
+        const document = byNumber.get(id);
+        if (document) document.day = day;
       }
       const { removeRows = [] } = changes;
       if (removeRows.length > 0) rows = rows.filter((row) => !isRemoved(row, removeRows));
       const last = rows.at(-1);
-      for (const row of changes.rows ?? []) rows.push({ ...row, parts: row.parts.slice() });
+      for (const row of changes.rows ?? []) {
+        rows.push({ ...row, parts: row.parts.slice() });
+        head = Math.max(head, row.sequence);
+      }
       const first = changes.rows?.[0];
       if (first && last && byPlace(last, first) > 0) rows.sort(byPlace);
       for (const clock of changes.clocks ?? []) putClock(clock);

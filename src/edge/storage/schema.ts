@@ -28,4 +28,16 @@ export const migrations: readonly (readonly string[])[] = [
       kind TEXT NOT NULL, value TEXT NOT NULL, before INTEGER NOT NULL, PRIMARY KEY (kind, value)
     ) WITHOUT ROWID`,
   ],
+  [
+    "ALTER TABLE documents ADD COLUMN writer TEXT",
+    "ALTER TABLE documents ADD COLUMN day INTEGER NOT NULL DEFAULT 0",
+    `UPDATE documents SET writer = CASE
+      WHEN name GLOB 'register/*' THEN substr(name, 10)
+      WHEN name GLOB 'lane/*' THEN substr(name, 6, instr(substr(name, 6), '/') - 1)
+    END`,
+    // When they were written nobody knows: retention counts from now.
+    "UPDATE documents SET day = unixepoch() / 86400",
+    // Everything that retention asks is in it.
+    "CREATE INDEX documents_by_writer ON documents (writer, day) WHERE writer IS NOT NULL",
+  ],
 ];

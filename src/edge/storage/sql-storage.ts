@@ -8,6 +8,7 @@ import {
   toPlace,
   toRevocation,
   toRow,
+  toWriter,
 } from "./sql-values.ts";
 
 /** What a Durable Object's storage offers for SQLite. */
@@ -39,24 +40,51 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
     return Number(first(query)?.["number"] ?? 0);
   }
 
+  function documentOf(condition: string, binding: string | number): StoredDocument | undefined {
+    const row = first(`SELECT ${documentColumns} FROM documents WHERE ${condition}`, binding);
+    return row && toDocument(row);
+  }
+
+  function settingOf(name: string): string | undefined {
+    settings ??= readSettings();
+    return settings.get(name);
+  }
+
   function* mapped<T>(rows: Iterable<SqlRow>, convert: (row: SqlRow) => T): Iterable<T> {
     for (const row of rows) yield convert(row);
   }
 
   return {
-    setting(name) {
-      settings ??= readSettings();
-      return settings.get(name);
-    },
-    documentNamed: (name) => toDocument(first("SELECT id, name FROM documents WHERE name = ?", name)),
-    documentNumbered: (id) => toDocument(first("SELECT id, name FROM documents WHERE id = ?", id)),
+    setting: settingOf,
+    documentNamed: (name) => documentOf("name = ?", name),
+    documentNumbered: (id) => documentOf("id = ?", id),
     documentsAfter: (after, limit) =>
-      [...sql.exec("SELECT id, name FROM documents WHERE id > ? ORDER BY id LIMIT ?", after, limit)].map(
-        (row) => toDocument(row) as StoredDocument,
-      ),
-    lastDocument: () => numberOf("SELECT MAX(id) AS number FROM documents"),
+      [
+        ...sql.exec(
+          `SELECT ${documentColumns} FROM documents WHERE id > ? ORDER BY id LIMIT ?`,
+          after,
+          limit,
+        ),
+      ].map(toDocument),
+    lastDocument: () => Math.max(lastDocumentOf(sql), Number(settingOf(lastDocumentName) ?? 0)),
     documentCount: () => numberOf("SELECT COUNT(*) AS number FROM documents"),
-    head: () => Math.floor(numberOf("SELECT MAX(place) AS number FROM rows") / maxPieces),
+    idlestWriters: (limit) =>
+      [
+        ...sql.exec(
+          `SELECT writer, MAX(day) AS day FROM documents WHERE writer IS NOT NULL
+           GROUP BY writer ORDER BY day, writer LIMIT ?`,
+          limit,
+        ),
+      ].map(toWriter),
+    documentsOf: (writer, limit) =>
+      [
+        ...sql.exec(
+          `SELECT ${documentColumns} FROM documents WHERE writer = ? ORDER BY id LIMIT ?`,
+          writer,
+          limit,
+        ),
+      ].map(toDocument),
+    head: () => Math.max(headOf(sql), Number(settingOf(headName) ?? 0)),
     rowsAfter: (sequence) =>
       mapped(
         sql.exec(
@@ -127,7 +155,7 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
     },
     revocations: () => [...sql.exec("SELECT kind, value, before FROM revocations")].map(toRevocation),
     commit(changes) {
-      if (changes.clear || changes.settings) settings = undefined;
+      if (changes.clear || changes.settings || changes.dropDocuments) settings = undefined;
       driver.transactionSync(() => write(sql, changes));
     },
   };
@@ -135,6 +163,10 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
 
 /** The setting that holds the version of the tables; no room setting has its name. */
 const versionName = "schema";
+/** What there was before documents were dropped: the highest sequence and number, that none is given twice. */
+const headName = "head";
+const lastDocumentName = "lastDocument";
+const documentColumns = "id, name, writer, day";
 
 function migrate(driver: SqlDriver): void {
   const { sql } = driver;
@@ -165,9 +197,12 @@ function write(sql: SqlDriver["sql"], changes: StorageCommit): void {
     if (value === undefined) sql.exec("DELETE FROM settings WHERE name = ?", name);
     else sql.exec("INSERT OR REPLACE INTO settings (name, value) VALUES (?, ?)", name, value);
   }
-  for (const { id, name } of changes.documents ?? []) {
-    sql.exec("INSERT INTO documents (id, name) VALUES (?, ?)", id, name);
+  drop(sql, changes.dropDocuments ?? []);
+  for (const { id, name, writer = null, day } of changes.documents ?? []) {
+    sql.exec("INSERT INTO documents (id, name, writer, day) VALUES (?, ?, ?, ?)", id, name, writer, day);
   }
+  for (const { id, day } of changes.days ?? [])
+    sql.exec("UPDATE documents SET day = ? WHERE id = ?", day, id);
   for (const { document, upTo } of changes.removeRows ?? []) {
     sql.exec("DELETE FROM rows WHERE document = ? AND place < ?", document, (upTo + 1) * maxPieces);
   }
@@ -217,6 +252,38 @@ function write(sql: SqlDriver["sql"], changes: StorageCommit): void {
       before,
     );
   }
+}
+
+function drop(sql: SqlDriver["sql"], documents: readonly number[]): void {
+  if (documents.length === 0) return;
+  for (const [name, number] of [
+    [headName, headOf(sql)],
+    [lastDocumentName, Math.max(lastDocumentOf(sql), ...documents)],
+  ] as const) {
+    sql.exec(
+      `INSERT INTO settings (name, value) VALUES (?1, ?2) ON CONFLICT (name)
+       DO UPDATE SET value = excluded.value WHERE CAST(value AS INTEGER) < CAST(excluded.value AS INTEGER)`,
+      name,
+      String(number),
+    );
+  }
+  for (const id of documents) {
+    for (const table of ["rows", "clocks", "places"]) sql.exec(`DELETE FROM ${table} WHERE document = ?`, id);
+    sql.exec("DELETE FROM documents WHERE id = ?", id);
+  }
+}
+
+function headOf(sql: SqlDriver["sql"]): number {
+  return Math.floor(highest(sql, "SELECT MAX(place) AS number FROM rows") / maxPieces);
+}
+
+function lastDocumentOf(sql: SqlDriver["sql"]): number {
+  return highest(sql, "SELECT MAX(id) AS number FROM documents");
+}
+
+function highest(sql: SqlDriver["sql"], query: string): number {
+  const [row] = [...sql.exec(query)];
+  return Number(row?.["number"] ?? 0);
 }
 
 function clear(sql: SqlDriver["sql"]): void {

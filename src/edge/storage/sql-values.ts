@@ -6,6 +6,7 @@ import type {
   StoredPlace,
   StoredRevocation,
   StoredRow,
+  StoredWriter,
 } from "../room/ports.ts";
 import { maxPieces } from "./schema.ts";
 
@@ -14,8 +15,18 @@ export type SqlValue = ArrayBuffer | string | number | null;
 /** A row of a table, by the names of its columns. */
 export type SqlRow = Record<string, SqlValue>;
 
-export function toDocument(row: SqlRow | undefined): StoredDocument | undefined {
-  return row && { id: Number(row["id"]), name: String(row["name"]) };
+export function toDocument(row: SqlRow): StoredDocument {
+  const { writer } = row;
+  return {
+    id: Number(row["id"]),
+    name: String(row["name"]),
+    ...(typeof writer === "string" && { writer }),
+    day: Number(row["day"]),
+  };
+}
+
+export function toWriter(row: SqlRow): StoredWriter {
+  return { writer: String(row["writer"]), day: Number(row["day"]) };
 }
 
 export function toRow(row: SqlRow): StoredRow {

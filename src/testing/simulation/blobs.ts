@@ -1,6 +1,7 @@
 import { sha256Hex } from "../../base/index.ts";
 import type { Host } from "./host.ts";
 import type { Line } from "./network.ts";
+import type { SimulatedRandom } from "./random.ts";
 import type { RelayProcess } from "./relay.ts";
 
 /** The references at the relay, by path. They outlive its crashes and resets, as a bucket beside it does. */
@@ -10,7 +11,7 @@ export interface FetchOptions {
   host: Host;
   line: Line;
   relay: RelayProcess;
-  blobs: Blobs;
+  random: SimulatedRandom;
   latencyMs(): number;
 }
 
@@ -18,8 +19,10 @@ export interface FetchOptions {
  * Creates the `fetch` of one process: it knows the relay's references and nothing else. Without a line, or with the
  * relay down, on the way there or back, it fails as the platform's does; so a put may be stored and its answer lost.
  */
-export function createSimulatedFetch({ host, line, relay, blobs, latencyMs }: FetchOptions): typeof fetch {
-  function travel(label: string, signal: AbortSignal | undefined): Promise<void> {
+export function createSimulatedFetch({ host, line, relay, random, latencyMs }: FetchOptions): typeof fetch {
+  const { blobs } = relay;
+
+  function travel(label: string, signal: AbortSignal | undefined, extraMs = 0): Promise<void> {
     return new Promise((resolve, reject) => {
       if (signal?.aborted) return reject(signal.reason);
       const arrive = (): void => {
@@ -27,7 +30,7 @@ export function createSimulatedFetch({ host, line, relay, blobs, latencyMs }: Fe
         if (line.isUp && relay.up) resolve();
         else reject(new TypeError("fetch failed"));
       };
-      const cancel = host.after(latencyMs(), label, arrive);
+      const cancel = host.after(latencyMs() + extraMs, label, arrive);
       const abort = (): void => {
         cancel();
         reject(signal?.reason);
@@ -40,6 +43,7 @@ export function createSimulatedFetch({ host, line, relay, blobs, latencyMs }: Fe
     const blob = blobs.get(path);
     switch (method) {
       case "PUT": {
+        if (random.chance(relay.faults.failedUploads)) return problem(503, "edge/unavailable");
         const bytes = (init.body as Uint8Array).slice();
         if (!path.endsWith(await sha256Hex(bytes))) return problem(422, "refstore/corrupt");
         const contentType = new Headers(init.headers).get("content-type") ?? "";
@@ -63,7 +67,7 @@ export function createSimulatedFetch({ host, line, relay, blobs, latencyMs }: Fe
     const signal = init.signal ?? undefined;
     await travel("asks for a reference", signal);
     const response = await answer(init.method ?? "GET", pathname, init);
-    await travel("hears of a reference", signal);
+    await travel("hears of a reference", signal, relay.faults.lateBlobsMs);
     return response;
   };
 }

@@ -11,6 +11,15 @@ export interface CutOptions {
   silent?: boolean;
 }
 
+/** How a replica is kept off the network. */
+export interface PartitionOptions extends CutOptions {
+  /**
+   * Which frames get lost: `up`, what it sends; `down`, what it is sent. Then the open connection stays, what goes that way
+   * waits for the heal or is lost with the connection, and no other can be opened. Default `both`.
+   */
+  way?: "both" | "up" | "down";
+}
+
 /**
  * A replica's line to the relay. Sockets are reliable and ordered while they last, so what can be lost is the end:
  * of what is in flight at a cut, some frames still arrive and the rest never do, on each side for itself. So the
@@ -21,8 +30,8 @@ export interface Line {
   readonly openSocket: OpenSocket;
   /** Breaks the open connection; the next one works. */
   cut(options?: CutOptions): void;
-  /** Breaks the open connection and refuses new ones until `heal`. */
-  partition(options?: CutOptions): void;
+  /** Breaks the open connection, or one direction of it, and refuses new ones until `heal`. */
+  partition(options?: PartitionOptions): void;
   heal(): void;
 }
 
@@ -38,7 +47,7 @@ export interface LineOptions {
 
 /** Who is cut off; one for all processes of a replica, since a restart mends no cable. */
 export interface LineState {
-  isUp: boolean;
+  blocked: "none" | "both" | "up" | "down";
 }
 
 type Down =
@@ -48,6 +57,8 @@ type Down =
 
 interface Connection {
   sever(options: CutOptions): void;
+  /** Lets the line's state hold back what goes one way. */
+  follow(): void;
 }
 
 const abnormal = 1006;
@@ -112,35 +123,47 @@ export function createLine(
         if (severed) return;
         severed = true;
         connections.delete(connection);
-        up.cut(random.below(up.inFlight + 1));
+        up.cut(state.blocked === "up" ? 0 : random.below(up.inFlight + 1));
         down.cut(host.alive ? random.below(down.inFlight + 1) : 0);
+        // Either end finds out by its own watch, whatever cannot get through.
+        up.resume();
         up.send("gone", random.between(0, relayNoticeMs));
         if (!silent) down.send({ kind: "close", code: abnormal, reason: "" }, random.between(0, noticeMs));
+      },
+      follow() {
+        for (const [way, pipe] of [
+          ["up", up],
+          ["down", down],
+        ] as const) {
+          if (state.blocked === way) pipe.stall();
+          else pipe.resume();
+        }
       },
     };
     connections.add(connection);
 
     timeline.after(latencyMs(), `${host.name} dials`, () => {
       if (severed || phase === "closed") return;
-      peer = state.isUp
-        ? relay.accept(path, protocols, {
-            send(frame) {
-              if (severed) return;
-              timeline.note(`relay sends ${host.name} ${frame.length} ${hashBytes(frame).toString(16)}`);
-              down.send({ kind: "frame", frame });
-            },
-            close(code, reason) {
-              if (!severed) down.send({ kind: "close", code, reason });
-            },
-            lost() {
-              if (severed) return;
-              severed = true;
-              up.cut(0);
-              down.cut(random.below(down.inFlight + 1));
-              down.send({ kind: "close", code: abnormal, reason: "" }, random.between(0, noticeMs));
-            },
-          })
-        : undefined;
+      peer =
+        state.blocked === "none"
+          ? relay.accept(path, protocols, {
+              send(frame) {
+                if (severed) return;
+                timeline.note(`relay sends ${host.name} ${frame.length} ${hashBytes(frame).toString(16)}`);
+                down.send({ kind: "frame", frame }, relay.faults.slowMs);
+              },
+              close(code, reason) {
+                if (!severed) down.send({ kind: "close", code, reason });
+              },
+              lost() {
+                if (severed) return;
+                severed = true;
+                up.cut(0);
+                down.cut(random.below(down.inFlight + 1));
+                down.send({ kind: "close", code: abnormal, reason: "" }, random.between(0, noticeMs));
+              },
+            })
+          : undefined;
       down.send(peer ? { kind: "open" } : { kind: "close", code: abnormal, reason: "" });
     });
 
@@ -148,31 +171,40 @@ export function createLine(
       send(frame: Uint8Array) {
         if (phase !== "open" || severed || !host.alive) return;
         timeline.note(`${host.name} sends ${frame.length} ${hashBytes(frame).toString(16)}`);
-        up.send(frame.slice());
+        up.send(frame.slice(), relay.faults.slowMs);
       },
       close() {
         if (phase === "closed") return;
         phase = "closed";
         connections.delete(connection);
         host.after(0, "socket closed", () => events.onClose(1000, ""));
-        if (!severed) up.send("gone");
+        if (severed) return;
         severed = true;
+        if (state.blocked === "none") return up.send("gone");
+        up.cut(0);
+        up.resume();
+        up.send("gone", random.between(0, relayNoticeMs));
       },
     };
   }
 
   return {
     get isUp() {
-      return state.isUp;
+      return state.blocked === "none";
     },
     openSocket,
     cut,
-    partition(options) {
-      state.isUp = false;
-      cut(options);
+    partition({ way = "both", ...options } = {}) {
+      timeline.note(`${host.name}: partition ${way}`);
+      state.blocked = way;
+      if (way === "both") cut(options);
+      else for (const connection of connections) connection.follow();
     },
     heal() {
-      state.isUp = true;
+      if (state.blocked === "none") return;
+      timeline.note(`${host.name}: heals`);
+      state.blocked = "none";
+      for (const connection of connections) connection.follow();
     },
   };
 }

@@ -1,6 +1,7 @@
 import type { Clock, RandomBytes, Undo } from "../../base/index.ts";
 import type { RoomAdministration } from "../../edge/index.ts";
 import { bearerPrefix, socketPath, tokenScopes } from "../../protocol/index.ts";
+import type { Blobs } from "./blobs.ts";
 import { createHost, type Host } from "./host.ts";
 import type { SimulatedRandom } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
@@ -48,6 +49,18 @@ export interface RelayCode<Storage, Attachment> {
   createCore(ports: RelayCorePorts<Storage, Attachment>): RelayCore<Attachment>;
 }
 
+/** How badly a relay behaves. */
+export interface RelayFaults {
+  /** Milliseconds that each frame takes longer, there and back. */
+  slowMs: number;
+  /** The probability that the upload of a reference is answered 503. */
+  failedUploads: number;
+  /** Milliseconds that each answer about a reference takes longer. */
+  lateBlobsMs: number;
+}
+
+const soundRelay: Readonly<RelayFaults> = { slowMs: 0, failedUploads: 0, lateBlobsMs: 0 };
+
 /** The relay that every replica connects to, one process with many rooms. */
 export interface SimulatedRelay {
   /** What rooms take as `relay`. */
@@ -70,6 +83,14 @@ export interface SimulatedRelay {
   administer(room: string): RoomAdministration;
   /** Crashes, wipes the storage of every room, and starts: a relay restored from nothing. Blobs stay. */
   reset(): void;
+  /** Makes it behave worse, or better, from now on; what is not named stays. */
+  impair(faults: Partial<RelayFaults>): void;
+  /** Undoes every `impair`. */
+  mend(): void;
+  /** The ids of the references that it has, of all rooms, oldest first. */
+  references(): string[];
+  /** Loses the bytes of a reference; false where it has none. */
+  loseReference(id: string): boolean;
 }
 
 /** The far end of a client's connection. */
@@ -89,6 +110,8 @@ export interface RemoteClient {
 
 /** The relay with the side that the network uses. */
 export interface RelayProcess extends SimulatedRelay {
+  readonly faults: Readonly<RelayFaults>;
+  readonly blobs: Blobs;
   /** Takes a connection with the subprotocols that it offers; undefined while the process is down. */
   accept(path: string, protocols: readonly string[], client: RemoteClient): RelayPeer | undefined;
 }
@@ -112,6 +135,8 @@ export function createSimulatedRelay<Storage, Attachment>(
   code: RelayCode<Storage, Attachment>,
 ): RelayProcess {
   const rooms = new Map<string, RelayRoom<Storage, Attachment>>();
+  const blobs: Blobs = new Map();
+  const faults: RelayFaults = { ...soundRelay };
   let process: Host | undefined = boot();
 
   function boot(): Host {
@@ -172,7 +197,9 @@ export function createSimulatedRelay<Storage, Attachment>(
   }
 
   function start(): void {
-    process ??= boot();
+    if (process) return;
+    timeline.note("relay: starts");
+    process = boot();
     for (const room of rooms.values()) {
       if (!room.isAlarmDue) continue;
       room.isAlarmDue = false;
@@ -189,6 +216,7 @@ export function createSimulatedRelay<Storage, Attachment>(
     start,
     sleep() {
       if (process?.isWaiting) return;
+      timeline.note("relay: sleeps");
       for (const room of rooms.values()) {
         room.core?.stop();
         room.core = undefined;
@@ -202,9 +230,26 @@ export function createSimulatedRelay<Storage, Attachment>(
     },
     reset() {
       crash();
+      timeline.note("relay: reset");
       for (const room of rooms.values()) room.cancelAlarm();
       rooms.clear();
       start();
+    },
+    faults,
+    blobs,
+    impair(worse) {
+      timeline.note(`relay: impaired ${JSON.stringify(worse)}`);
+      Object.assign(faults, worse);
+    },
+    mend() {
+      timeline.note("relay: mended");
+      Object.assign(faults, soundRelay);
+    },
+    references: () => [...blobs.keys()].map((path) => path.slice(path.lastIndexOf("/") + 1)),
+    loseReference(id) {
+      timeline.note(`relay: loses the reference ${id}`);
+      const paths = [...blobs.keys()].filter((path) => path.endsWith(id));
+      return paths.map((path) => blobs.delete(path)).includes(true);
     },
     accept(path, protocols, client) {
       const room = roomAt(path);

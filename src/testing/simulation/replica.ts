@@ -2,9 +2,9 @@ import type { Clock } from "../../base/index.ts";
 import type { StateSchema } from "../../crdt/index.ts";
 import { type TokenScope, tokenScopes } from "../../protocol/index.ts";
 import { openRoom, type Room, type RoomOptions, type RoomPlatform } from "../../room/index.ts";
-import type { SimulatedBrowser } from "./browser.ts";
+import type { Profile, SimulatedBrowser } from "./browser.ts";
 import type { Host } from "./host.ts";
-import type { CutOptions, Line } from "./network.ts";
+import type { CutOptions, Line, PartitionOptions } from "./network.ts";
 import { createSimulatedPersistence } from "./persistence.ts";
 import { sealGrant } from "./tokens.ts";
 
@@ -13,6 +13,8 @@ export interface SimulatedReplica {
   readonly name: string;
   /** False after `crash`. */
   readonly alive: boolean;
+  /** The browser that the tab is in. */
+  readonly browser: SimulatedBrowser;
   /** The tab's own time: its timers die with it. */
   readonly clock: Clock;
   /** What a room takes of the machine; `open` hands it in. */
@@ -25,8 +27,14 @@ export interface SimulatedReplica {
   /** Breaks the connection to the relay, once. */
   cut(options?: CutOptions): void;
   /** Keeps the replica off the network until `heal`, over its crashes too. */
-  partition(options?: CutOptions): void;
+  partition(options?: PartitionOptions): void;
   heal(): void;
+  /** Sets how far the tab's clock is ahead of the true time, in milliseconds; less than 0 is behind. No heal mends it. */
+  skew(ms: number): void;
+  /** Hides the tab: its timers go off once a minute, and its sockets and channels go on. */
+  hide(): void;
+  /** Shows it again; timers that are overdue go off at once. */
+  show(): void;
   /**
    * Kills the tab without a goodbye: its timers never go off, its sockets break, its locks are free, and of the
    * writes that its disk had not done only a first part still happens. The browser's disk stays.
@@ -47,8 +55,10 @@ export interface ReplicaOptions {
   /** Without one it brings no token. */
   identity: SimulatedIdentity | undefined;
   host: Host;
-  browser: SimulatedBrowser;
+  browser: Profile;
   line: Line;
+  /** The true time, by which tokens are issued. */
+  now(): number;
   relayUrl: string;
   random: NonNullable<RoomPlatform["random"]>;
   fetch: typeof fetch;
@@ -59,18 +69,18 @@ const usualLifeMs = 10 * 60_000;
 
 /** Creates a tab in a browser. */
 export function createSimulatedReplica(options: ReplicaOptions): SimulatedReplica {
-  const { host, browser, line, relayUrl, random, fetch, identity } = options;
+  const { host, browser, line, now, relayUrl, random, fetch, identity } = options;
   let tokens = 0;
 
   function mint({ principal, scopes = usualScopes, tokenLifeMs = usualLifeMs }: SimulatedIdentity): string {
-    const issuedAt = host.clock.now();
+    const issuedAt = now();
     const tokenId = `${host.name}-${++tokens}`;
     return sealGrant({ principal, scopes, tokenId, issuedAt, expiresAt: issuedAt + tokenLifeMs });
   }
 
   const platform: RoomPlatform = {
-    persistence: createSimulatedPersistence(browser.disk, host),
-    openReferences: (name) => browser.openReferences(name),
+    persistence: createSimulatedPersistence(browser.disk, browser.locks, host),
+    openReferences: (name) => browser.references.open(name),
     openSocket: line.openSocket,
     openTabChannel: browser.tabChannels.portOf(host),
     watchConnectivity: () => () => {},
@@ -83,6 +93,7 @@ export function createSimulatedReplica(options: ReplicaOptions): SimulatedReplic
     get alive() {
       return host.alive;
     },
+    browser,
     clock: host.clock,
     platform,
     open: (room, roomOptions) =>
@@ -95,6 +106,15 @@ export function createSimulatedReplica(options: ReplicaOptions): SimulatedReplic
     cut: (cutOptions) => line.cut(cutOptions),
     partition: (cutOptions) => line.partition(cutOptions),
     heal: () => line.heal(),
+    skew(ms) {
+      host.skewMs = ms;
+    },
+    hide() {
+      host.hidden = true;
+    },
+    show() {
+      host.hidden = false;
+    },
     crash: () => host.kill(),
   };
 }

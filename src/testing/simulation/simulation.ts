@@ -1,11 +1,10 @@
 import type { Closable } from "../../base/index.ts";
-import type { Blobs } from "./blobs.ts";
 import { createSimulatedFetch } from "./blobs.ts";
-import { createSimulatedBrowser, type SimulatedBrowser } from "./browser.ts";
-import { createDisk } from "./disk.ts";
+import { createProfile, type Profile, type SimulatedBrowser } from "./browser.ts";
 import { createHost, type Host } from "./host.ts";
 import { createLine, type LineState } from "./network.ts";
 import { createSimulatedRandom, type SimulatedRandom } from "./random.ts";
+import { watchRealWorld } from "./real-world.ts";
 import { createSimulatedRelay, type RelayCode, type SimulatedRelay } from "./relay.ts";
 import { createSimulatedReplica, type SimulatedIdentity, type SimulatedReplica } from "./replica.ts";
 import { createSettler } from "./settling.ts";
@@ -30,6 +29,24 @@ export interface SimulationOptions<Storage, Attachment> {
   tabChannels?: Partial<TabChannelFaults>;
   /** Hears every line of the trace. */
   trace?: (line: string) => void;
+  /**
+   * Watches for uses of the machine's clock, timers, randomness and network by code that is in no package; `realWorld`
+   * lists them. Default true.
+   */
+  watchRealWorld?: boolean;
+}
+
+export interface SimulatedBrowserOptions {
+  /** False for a browser without Web Locks. Default true. */
+  locks?: boolean;
+}
+
+export interface SimulatedReplicaOptions {
+  /** The browser that the tab is in. Default one of the replica's own name. */
+  browser?: string;
+  identity?: SimulatedIdentity;
+  /** How far its clock is ahead of the true time, in milliseconds. Default 0. */
+  skewMs?: number;
 }
 
 /** Something that happens `afterMs` of virtual time after what comes before it. */
@@ -50,7 +67,11 @@ export interface Simulation extends Closable {
   /** Milliseconds since the epoch, of virtual time. */
   now(): number;
   /** Opens a tab. Tabs of one browser share its disk, its locks and its channels; a name may be used again after a crash. */
-  replica(name: string, options?: { browser?: string; identity?: SimulatedIdentity }): SimulatedReplica;
+  replica(name: string, options?: SimulatedReplicaOptions): SimulatedReplica;
+  /** The browser of a name, made at its first mention. @throws RangeError where `locks` comes too late. */
+  browser(name: string, options?: SimulatedBrowserOptions): SimulatedBrowser;
+  /** Mends what can be mended: lines, browsers and the relay, which starts, and every tab is shown. Clocks stay wrong. */
+  heal(): void;
   /** Lets time pass, with all that is due meanwhile. */
   advance(ms: number): Promise<void>;
   /**
@@ -71,6 +92,8 @@ export interface Simulation extends Closable {
   readonly fingerprint: string;
   /** How many events have happened. */
   readonly events: number;
+  /** Where code used what no seed decides, each place once, as `Date.now at /app/agent.ts:12:9`. */
+  readonly realWorld: readonly string[];
   /** Kills every replica and the relay, and gives the platform back what was borrowed. Closing twice is safe. */
   close(): Promise<void>;
 }
@@ -105,25 +128,44 @@ export function createSimulation<Storage, Attachment>(
   const settler = createSettler();
   const timeline = createTimeline(options.trace);
   const relay = createSimulatedRelay(timeline, random.fork("relay"), options.relay);
-  const blobs: Blobs = new Map();
-  const browsers = new Map<string, SimulatedBrowser>();
+  const browsers = new Map<string, Profile>();
   const lines = new Map<string, LineState>();
+  const replicas = new Set<SimulatedReplica>();
+  const realWorld = new Set<string>();
+  const unwatch = options.watchRealWorld === false ? () => {} : watchRealWorld((use) => realWorld.add(use));
   const hosts: Host[] = [];
   let closing: Promise<void> | undefined;
 
-  function browserNamed(name: string): SimulatedBrowser {
+  function browserNamed(name: string, { locks = true }: SimulatedBrowserOptions = {}): Profile {
     const present = browsers.get(name);
     if (present) return present;
-    const draw = random.fork(`browser ${name}`);
-    const disk = createDisk(timeline, draw.fork("disk"), () => draw.between(0, diskMs));
-    const made = createSimulatedBrowser(disk, createTabChannels(timeline, draw.fork("tabs"), faults));
+    const made = createProfile({
+      name,
+      timeline,
+      random: random.fork(`browser ${name}`),
+      diskLatencyMs: (draw) => draw.between(0, diskMs),
+      tabChannels: faults,
+      locks,
+      makeClone(clone) {
+        if (browsers.has(clone))
+          throw new RangeError(`There is a browser ${clone}: copy it to another name.`);
+        return browserNamed(clone, { locks });
+      },
+    });
     browsers.set(name, made);
     return made;
   }
 
+  function browser(name: string, browserOptions?: SimulatedBrowserOptions): SimulatedBrowser {
+    if (browserOptions?.locks !== undefined && browsers.has(name)) {
+      throw new RangeError(`The browser ${name} is there: say whether it has locks at its first mention.`);
+    }
+    return browserNamed(name, browserOptions);
+  }
+
   function replica(
     name: string,
-    { browser = name, identity }: { browser?: string; identity?: SimulatedIdentity } = {},
+    { browser: browserName = name, identity, skewMs = 0 }: SimulatedReplicaOptions = {},
   ): SimulatedReplica {
     if (hosts.some((host) => host.name === name && host.alive)) {
       throw new RangeError(`The replica ${name} is open: crash it first, or take another name.`);
@@ -131,19 +173,37 @@ export function createSimulation<Storage, Attachment>(
     const draw = random.fork(`replica ${name} ${hosts.length}`);
     const host = createHost(timeline, name);
     hosts.push(host);
-    const state = lines.get(name) ?? { isUp: true };
+    host.skewMs = skewMs;
+    const profile = browserNamed(browserName);
+    profile.opened(host);
+    const state = lines.get(name) ?? { blocked: "none" };
     lines.set(name, state);
     const latencyMs = (): number => draw.between(1, networkMs);
     const line = createLine({ timeline, random: draw.fork("line"), relay, host, latencyMs }, state);
-    return createSimulatedReplica({
+    const made = createSimulatedReplica({
       identity,
       host,
-      browser: browserNamed(browser),
+      browser: profile,
       line,
+      now: () => timeline.now(),
       relayUrl: relay.url,
       random: draw.fork("room").bytes,
-      fetch: createSimulatedFetch({ host, line, relay, blobs, latencyMs }),
+      fetch: createSimulatedFetch({ host, line, relay, random: draw.fork("references"), latencyMs }),
     });
+    replicas.add(made);
+    host.onKill(() => replicas.delete(made));
+    return made;
+  }
+
+  function heal(): void {
+    for (const each of replicas) {
+      each.heal();
+      each.show();
+    }
+    for (const state of lines.values()) state.blocked = "none";
+    for (const each of browsers.values()) each.mend();
+    relay.mend();
+    relay.start();
   }
 
   /** Runs what is due until `stop` says so; false where time is up before. */
@@ -167,6 +227,7 @@ export function createSimulation<Storage, Attachment>(
   async function end(): Promise<void> {
     for (const host of hosts) host.kill();
     relay.crash();
+    unwatch();
     await settler.settle();
     settler.close();
   }
@@ -177,6 +238,8 @@ export function createSimulation<Storage, Attachment>(
     relay,
     now: () => timeline.now(),
     replica,
+    browser,
+    heal,
     advance,
     async until(promise, { limitMs = defaultLimitMs } = {}) {
       let settled = false;
@@ -203,6 +266,9 @@ export function createSimulation<Storage, Attachment>(
     },
     get events() {
       return timeline.events;
+    },
+    get realWorld() {
+      return [...realWorld];
     },
     close() {
       closing ??= end();

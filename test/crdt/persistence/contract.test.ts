@@ -1,5 +1,5 @@
 import "fake-indexeddb/auto";
-import { IDBFactory } from "fake-indexeddb";
+import { forceCloseDatabase, IDBFactory } from "fake-indexeddb";
 import { describe, expect, test } from "vitest";
 import {
   createInMemoryPersistence,
@@ -8,6 +8,7 @@ import {
 } from "../../../src/crdt/index.ts";
 import { persistenceContract } from "../../../src/testing/persistence-contract.ts";
 import { createFakeLocks } from "./fake-locks.ts";
+import { indexedDbFaults } from "./indexeddb-faults.ts";
 
 describe("the contract in memory", () => {
   const cases = persistenceContract(async () => createInMemoryPersistence());
@@ -15,12 +16,50 @@ describe("the contract in memory", () => {
 });
 
 describe("the contract in IndexedDB", () => {
-  const cases = persistenceContract(async () => {
-    globalThis.indexedDB = new IDBFactory();
-    return openIndexedDbPersistence({ indexedDB: globalThis.indexedDB, locks: createFakeLocks() });
-  });
+  let browser = createBrowser();
+  const openTab = () => openIndexedDbPersistence(browser);
+  const cases = persistenceContract(
+    async () => {
+      browser = createBrowser();
+      return openTab();
+    },
+    {
+      ...indexedDbFaults({ factory: () => browser.indexedDB }),
+      another: openTab,
+      async crash() {
+        browser.crash();
+        return openTab();
+      },
+    },
+  );
   for (const { id, title, run } of cases) test(`${id}: ${title}`, run);
 });
+
+/** One disk, and the locks of the processes that live. */
+function createBrowser() {
+  const indexedDB = new IDBFactory();
+  const open = new Set<IDBDatabase>();
+  const { open: original } = indexedDB;
+  indexedDB.open = (name, version) => {
+    const request = original.call(indexedDB, name, version);
+    request.addEventListener("success", () => open.add(request.result));
+    return request;
+  };
+  const browser = {
+    indexedDB,
+    locks: createFakeLocks(),
+    crash() {
+      for (const database of open) {
+        // Nobody is left to hear of it.
+        database.onclose = null;
+        forceCloseDatabase(database as never);
+      }
+      open.clear();
+      browser.locks = createFakeLocks();
+    },
+  };
+  return browser;
+}
 
 /** The rules that a persistence breaks which differs from a good one in these members. */
 async function brokenRules(change: (good: Persistence) => Partial<Persistence>): Promise<string[]> {

@@ -1,21 +1,24 @@
-/** The part of Web Locks that the persistence uses, for Node: exclusive locks, never waited for. */
+/** The part of Web Locks that the persistence uses, for Node: exclusive locks that are never waited for, and shared ones. */
 export function createFakeLocks(): LockManager {
-  const held = new Set<string>();
+  const held: { name: string; mode: LockMode }[] = [];
   const request = async (
     name: string,
-    _: LockOptions,
+    { mode = "exclusive" }: LockOptions,
     use: LockGrantedCallback<unknown>,
   ): Promise<unknown> => {
-    if (held.has(name)) return use(null);
-    held.add(name);
+    if (held.some((lock) => lock.name === name && (mode === "exclusive" || lock.mode === "exclusive"))) {
+      return use(null);
+    }
+    const lock = { name, mode };
+    held.push(lock);
     try {
-      return await use({ name, mode: "exclusive" });
+      return await use(lock);
     } finally {
-      held.delete(name);
+      held.splice(held.indexOf(lock), 1);
     }
   };
   return {
     request,
-    query: async () => ({ held: [...held].map((name) => ({ name })) }),
+    query: async () => ({ held: [...held] }),
   } as unknown as LockManager;
 }

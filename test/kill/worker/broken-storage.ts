@@ -5,9 +5,10 @@ import { withMethods } from "./failing-storage.ts";
  * What a broken relay would do, for the suite to catch.
  * `late-rows`: a turn is written after it was acknowledged and passed on.
  * `torn-snapshots`: a compaction deletes in one transaction and inserts in a later one.
+ * `late-drops`: a document goes after its drop was acknowledged.
  * `forgotten-presences`: which presence ids are given is not kept.
  */
-export type Breakage = "late-rows" | "torn-snapshots" | "forgotten-presences";
+export type Breakage = "late-rows" | "torn-snapshots" | "late-drops" | "forgotten-presences";
 
 const lateMs = 40;
 
@@ -20,6 +21,7 @@ interface Statement {
 const spoils: Record<Breakage, (each: Statement, all: readonly Statement[]) => boolean> = {
   "late-rows": (_, all) => all.some(isInsertedRow) && !all.some(isDeletedRow),
   "torn-snapshots": (each, all) => isInsertedRow(each) && all.some(isDeletedRow),
+  "late-drops": (each, all) => isDeletion(each) && all.some(isDeletedDocument),
   "forgotten-presences": ({ bindings }) => bindings[0] === "presences",
 };
 
@@ -29,6 +31,14 @@ function isInsertedRow({ query }: Statement): boolean {
 
 function isDeletedRow({ query }: Statement): boolean {
   return /^\s*DELETE FROM rows\b/i.test(query);
+}
+
+function isDeletion({ query }: Statement): boolean {
+  return /^\s*DELETE FROM\b/i.test(query);
+}
+
+function isDeletedDocument({ query }: Statement): boolean {
+  return /^\s*DELETE FROM documents\b/i.test(query);
 }
 
 /** A room's storage that breaks one promise. */

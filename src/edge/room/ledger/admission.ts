@@ -32,6 +32,24 @@ export function denialOf(
   return undefined;
 }
 
+/** Why the holder of a grant may not drop a document at present; undefined where it may. */
+export function denialOfDrop(
+  storage: RoomStorage,
+  grant: Grant,
+  document: DocumentName,
+): LedgerRefusal | undefined {
+  if (document.kind === "shared") {
+    return refusal(
+      "edge/forbidden",
+      `${document.name} is everybody's: only pages and registers can be dropped.`,
+    );
+  }
+  const denial = denialOf(storage, grant, document);
+  if (denial || conditionOf(storage) !== "halted") return denial;
+  // A register may be written, for what an agent has to say; what was said is not to go meanwhile.
+  return refusal("edge/halted", `The room is halted: ${document.name} stays until its release.`);
+}
+
 function whyNot(grant: Grant, document: DocumentName): LedgerRefusal {
   const isForeign = document.kind !== "shared" && document.principal !== grant.principal;
   return isForeign

@@ -16,6 +16,8 @@ interface Gathered extends AuditEntry {
 export interface AuditTurn {
   /** Notes an accepted update: one entry for each token and document. */
   accepted(by: Grant, subject: string, of: Pick<Acceptance, "ranges"> & { bytes: number }): void;
+  /** Notes documents that go: one entry for each token and subject. */
+  dropped(by: Pick<Grant, "principal" | "tokenId">, subject: string, of: { bytes: number }): void;
   /** Notes a refusal: one entry for each token and code, which names the first document. */
   refused(by: Grant, subject: string, of: { code: string; bytes: number }): void;
   readonly isEmpty: boolean;
@@ -28,7 +30,12 @@ export function createAuditTurn(scope: AuditScope): AuditTurn {
   /** What a pour adds to again and again. */
   let last: { by: Grant; subject: string; entry: Gathered } | undefined;
 
-  function entryOf(key: string, { principal, tokenId }: Grant, subject: string, verdict: string): Gathered {
+  function entryOf(
+    key: string,
+    { principal, tokenId }: Pick<Grant, "principal" | "tokenId">,
+    subject: string,
+    verdict: string,
+  ): Gathered {
     const known = entries.get(key);
     if (known) return known;
     const entry: Gathered = { at: 0, principal, tokenId, subject, ranges: [], bytes: 0, verdict };
@@ -49,6 +56,9 @@ export function createAuditTurn(scope: AuditScope): AuditTurn {
       const entry = acceptedOf(by, subject);
       entry.bytes += bytes;
       for (const range of ranges) addRange(entry.ranges, range);
+    },
+    dropped(by, subject, { bytes }) {
+      entryOf(`${by.principal}/${by.tokenId} ${subject} dropped`, by, subject, "dropped").bytes += bytes;
     },
     refused(by, subject, { code, bytes }) {
       entryOf(`${by.principal}/${by.tokenId} ${code}`, by, subject, code).bytes += bytes;

@@ -21,6 +21,8 @@ export interface Capacity {
   grew(bytes: number): void;
   /** Forgets what it knows of a document that was compacted. */
   forget(document: number): void;
+  /** A document goes, with what is staged of it. */
+  release(document: DocumentLedger<unknown>): void;
 }
 
 export interface CapacityOptions {
@@ -32,7 +34,7 @@ export interface CapacityOptions {
 
 /** Creates the capacity of a room. */
 export function createCapacity({ storage, limits, compact }: CapacityOptions): Capacity {
-  /** Asked of the storage once, before anything is staged. */
+  /** Asked of the storage once, before anything is staged or dropped. */
   let used: number | undefined;
   /** Of documents that reached their capacity: their bytes when they were looked through, and what was history of it. */
   const examined = new Map<number, { bytes: number; history: number }>();
@@ -81,6 +83,10 @@ export function createCapacity({ storage, limits, compact }: CapacityOptions): C
       if (used !== undefined) used += bytes;
     },
     forget: (document) => void examined.delete(document),
+    release(document) {
+      used = (used ?? storage.size().bytes) - takenBy(document);
+      examined.delete(document.id);
+    },
   };
 }
 

@@ -2,6 +2,8 @@
 export interface ClientCache<T> {
   get(document: number, client: number): T | undefined;
   put(document: number, client: number, value: T): void;
+  /** Forgets a document. */
+  forget(document: number): void;
   clear(): void;
 }
 
@@ -23,6 +25,10 @@ export function createClientCache<T>(maxValues: number): ClientCache<T> {
       documents.set(document, clients);
       if (!clients.has(client)) size++;
       clients.set(client, value);
+    },
+    forget(document) {
+      size -= documents.get(document)?.size ?? 0;
+      documents.delete(document);
     },
     clear,
   };

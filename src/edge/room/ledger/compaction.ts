@@ -44,7 +44,10 @@ export function createCompactor({ storage, ledger, clock }: CompactorOptions): C
 
   function isDue(id: number): boolean {
     const growth = ledger.growthOf(id);
-    if (!growth) return false;
+    if (!growth) {
+      failed.delete(id);
+      return false;
+    }
     const { rows, bytes } = growth.stored;
     const before = failed.get(id);
     if (before && rows < before.rows * growthToRetry && bytes < before.bytes * growthToRetry) return false;

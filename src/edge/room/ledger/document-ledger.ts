@@ -48,7 +48,9 @@ export interface DocumentLedger<Author> {
   readonly staged: { readonly updates: readonly LedgerUpdate<Author>[]; readonly bytes: number };
   /** The staged clocks and places, for the commit. */
   changes(): { clocks: StoredClock[]; places: StoredPlace[] };
-  /** Takes the staged updates as rows of at most 1 MiB. */
+  /** The UTC day of its last write, in days since 1970. */
+  day: number;
+  /** Takes the staged updates as rows of at most 256 KiB, or of one update. */
   takeRows(nextSequence: () => number): LedgerRow<Author>[];
   /** What was staged is committed. */
   settle(): void;
@@ -67,7 +69,7 @@ export interface DocumentSources {
 /** Creates the ledger of one document. */
 export function createDocumentLedger<Author>(
   { storage, clocks: cache, recent }: DocumentSources,
-  { id, name }: { id: number; name: DocumentName },
+  { id, name, day }: { id: number; name: DocumentName; day: number },
 ): DocumentLedger<Author> {
   /** Clients whose clock the turn moves. */
   const moved = new Map<number, StoredClock>();
@@ -93,6 +95,7 @@ export function createDocumentLedger<Author>(
   return {
     id,
     name,
+    day,
     gate,
     clockOf,
     ownerOf: (client) => knownOf(client)?.owner,

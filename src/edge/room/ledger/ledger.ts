@@ -10,12 +10,13 @@ import {
 import { type RoomObserver, silentObserver } from "../../operations/observer.ts";
 import type { Grant } from "../grant.ts";
 import { defaultRoomLimits, type RoomLimits } from "../limits.ts";
-import type { RoomStorage, StoredSize } from "../ports.ts";
-import { denialOf, type LedgerRefusal, maySpeakFor, refusal } from "./admission.ts";
+import type { RoomStorage, StoredDocument, StoredSize } from "../ports.ts";
+import { denialOf, denialOfDrop, type LedgerRefusal, maySpeakFor, refusal } from "./admission.ts";
 import { type AuditScope, createAuditTurn } from "./audit-turn.ts";
 import { createCapacity } from "./capacity.ts";
 import { createClientCache } from "./client-cache.ts";
 import { type Compaction, compactDocument } from "./compact-document.ts";
+import { dayOf } from "./days.ts";
 import {
   createDocumentLedger,
   type DocumentLedger,
@@ -42,6 +43,8 @@ const sliceableLimits = { structs: 200_000, deleteRanges: 200_000 };
 
 /** Owns a Yjs client until a principal goes on with it. */
 const nobody = "";
+/** Whoever drops what is past retention. */
+const retention = { principal: nobody, tokenId: "retention" };
 
 /** A document that has a number in this room. */
 export interface LedgerDocument {
@@ -68,14 +71,24 @@ export interface Ledger<Author> {
   /** As `documentNamed`, where a document exists or the grant allows to begin it; else why not. */
   open(name: DocumentName, grant: Grant): LedgerDocument | LedgerRefusal;
   documentNumbered(id: number): LedgerDocument | undefined;
+  /** What a document of this number is called: also one that this turn drops, whose rows are there until its end. */
+  nameOf(id: number): DocumentName | undefined;
+  /** Whether this number was given to a document, which may be gone. */
+  wasGiven(id: number): boolean;
   /** Authorises and gates an update, and stages what is new in it; returns why not, if not. */
   offer(document: LedgerDocument, update: Uint8Array, from: Sender<Author>): LedgerRefusal | undefined;
   /** As `offer`, for a sender that does not slice: a large update is cut into ones that pass. */
   offerWhole(document: LedgerDocument, update: Uint8Array, from: Sender<Author>): LedgerRefusal | undefined;
-  /** The next clocks of a document's Yjs clients, staged updates included. */
+  /** Authorises and stages the end of a page or register; one that does not exist is left so. Returns why not, if not. */
+  drop(name: DocumentName, grant: Grant): LedgerRefusal | undefined;
+  /** Stages the end of documents of one writer, which are past retention. */
+  expire(writer: string, documents: readonly StoredDocument[]): void;
+  /** The next clocks of a document's Yjs clients, staged updates included; none of one that is gone. */
   clocks(document: LedgerDocument): Map<number, number>;
   /** The sequence of the newest committed row. */
   readonly head: number;
+  /** The highest number that a committed document was given. */
+  readonly lastDocument: number;
   /** The bytes that the next commit writes in rows. */
   readonly stagedBytes: number;
   /** Writes everything staged in one transaction. A ledger whose commit threw is ahead of its storage: drop it. */
@@ -100,6 +113,8 @@ export interface LedgerOptions {
   audit?: AuditScope;
   /** Rows of a document were replaced by a snapshot at this sequence. */
   compacted?(sequence: number): void;
+  /** A commit dropped documents, rows and all. */
+  dropped?(): void;
 }
 
 /** Creates the ledger of a room over its storage. */
@@ -111,12 +126,15 @@ export function createLedger<Author>(
     observer = silentObserver,
     audit: scope = "all",
     compacted = () => {},
+    dropped = () => {},
   }: LedgerOptions = {},
 ): Ledger<Author> {
   const byName = new Map<string, DocumentLedger<Author>>();
   const byNumber = new Map<number, DocumentLedger<Author>>();
-  const created: DocumentLedger<Author>[] = [];
+  const created = new Set<DocumentLedger<Author>>();
   const staged = new Set<DocumentLedger<Author>>();
+  /** Documents that the turn drops, by number: to whatever comes after it in the turn they are gone. */
+  const going = new Map<number, DocumentName>();
   const sources: DocumentSources = {
     storage,
     clocks: createClientCache(maxCachedClocks),
@@ -126,14 +144,15 @@ export function createLedger<Author>(
   const updateBytes = Math.min(limits.updateBytes, maxUpdateBytes);
   let capacity = createCapacity({ storage, limits, compact });
   let lastDocument = storage.lastDocument();
+  let lastCommitted = lastDocument;
   let head = storage.head();
   let documentCount: number | undefined;
   let stagedBytes = 0;
   let audited = 0;
   let grown = new Set<number>();
 
-  function remember(id: number, name: DocumentName): DocumentLedger<Author> {
-    const document = createDocumentLedger<Author>(sources, { id, name });
+  function remember(id: number, name: DocumentName, day: number): DocumentLedger<Author> {
+    const document = createDocumentLedger<Author>(sources, { id, name, day });
     byName.set(name.name, document);
     byNumber.set(id, document);
     return document;
@@ -142,8 +161,8 @@ export function createLedger<Author>(
   function find(id: number): DocumentLedger<Author> | undefined {
     const known = byNumber.get(id);
     if (known) return known;
-    const stored = storage.documentNumbered(id);
-    return stored && remember(id, parseDocumentName(stored.name));
+    const stored = going.has(id) ? undefined : storage.documentNumbered(id);
+    return stored && remember(id, parseDocumentName(stored.name), stored.day);
   }
 
   function get(id: number): DocumentLedger<Author> {
@@ -156,19 +175,37 @@ export function createLedger<Author>(
     const known = byName.get(name.name);
     if (known) return known;
     const stored = storage.documentNamed(name.name);
-    return stored && remember(stored.id, name);
+    return stored && !going.has(stored.id) ? remember(stored.id, name, stored.day) : undefined;
   }
 
-  function isFull(): boolean {
-    documentCount ??= storage.documentCount() + created.length;
-    return documentCount >= limits.documents;
+  /** Asked of the storage once, before anything is dropped. */
+  function countDocuments(): number {
+    documentCount ??= storage.documentCount() + created.size;
+    return documentCount;
   }
 
   function create(name: DocumentName): DocumentLedger<Author> {
-    const document = remember(++lastDocument, name);
-    created.push(document);
+    const document = remember(++lastDocument, name, dayOf(clock.now()));
+    created.add(document);
     if (documentCount !== undefined) documentCount++;
     return document;
+  }
+
+  /** Stages the end of a document, and returns the bytes that it frees. */
+  function remove(document: DocumentLedger<Author>): number {
+    const { id, name } = document;
+    const bytes = document.stored.bytes + document.staged.bytes;
+    capacity.release(document);
+    documentCount = countDocuments() - 1;
+    stagedBytes -= document.staged.bytes;
+    staged.delete(document);
+    byNumber.delete(id);
+    byName.delete(name.name);
+    for (const cache of [sources.clocks, sources.recent]) cache.forget(id);
+    created.delete(document);
+    // Also one that was never stored, so that its number is not given again.
+    going.set(id, name);
+    return bytes;
   }
 
   function attempt(
@@ -235,7 +272,7 @@ export function createLedger<Author>(
     if (!document || !compaction) return undefined;
     if (compaction.outcome === "failed") {
       observer.count("compactions_failed");
-      observer.log("error", "compaction-failed", { document: id, ...compaction.size, why: compaction.why });
+      observer.log("error", "compaction failed", { document: id, ...compaction.size, why: compaction.why });
       return compaction;
     }
     const { before, after, sequence } = compaction;
@@ -251,7 +288,8 @@ export function createLedger<Author>(
     documentNamed(name) {
       const known = findNamed(name);
       if (known) return known;
-      if (isFull()) throw new FlockError("edge/too-many-documents", tooMany(limits));
+      if (countDocuments() >= limits.documents)
+        throw new FlockError("edge/too-many-documents", tooMany(limits));
       return create(name);
     },
     open(name, grant) {
@@ -259,9 +297,13 @@ export function createLedger<Author>(
       if (known) return known;
       const denial = denialOf(storage, grant, name);
       if (denial) return denial;
-      return isFull() ? refusal("edge/too-many-documents", tooMany(limits)) : create(name);
+      return countDocuments() >= limits.documents
+        ? refusal("edge/too-many-documents", tooMany(limits))
+        : create(name);
     },
     documentNumbered: find,
+    nameOf: (id) => find(id)?.name ?? going.get(id),
+    wasGiven: (id) => id > 0 && id <= lastDocument,
     offer: (document, update, from) =>
       noted(attempt(get(document.id), update, from), document, { bytes: update.length, grant: from.grant }),
     offerWhole({ id }, update, from) {
@@ -271,20 +313,47 @@ export function createLedger<Author>(
       const refused = isLarge ? attemptSlices(document, update, from) : first;
       return noted(refused, document, { bytes: update.length, grant: from.grant });
     },
-    clocks: ({ id }) => get(id).clocks(),
+    drop(name, grant) {
+      const denial = denialOfDrop(storage, grant, name);
+      if (denial) {
+        audit.refused(grant, name.name, { code: denial.code, bytes: 0 });
+        return denial;
+      }
+      const document = findNamed(name);
+      if (!document) return undefined;
+      audit.dropped(grant, name.name, { bytes: remove(document) });
+      observer.count("documents_dropped");
+      return undefined;
+    },
+    expire(writer, documents) {
+      let bytes = 0;
+      for (const { id } of documents) bytes += remove(get(id));
+      audit.dropped(retention, `retention/${writer}`, { bytes });
+      observer.count("documents_dropped", documents.length);
+      observer.log("info", "writer past retention", { writer, documents: documents.length, bytes });
+    },
+    clocks: ({ id }) => find(id)?.clocks() ?? new Map(),
     get head() {
       return head;
+    },
+    get lastDocument() {
+      return lastCommitted;
     },
     get stagedBytes() {
       return stagedBytes;
     },
     commit() {
-      if (created.length === 0 && staged.size === 0 && audit.isEmpty) return [];
+      if (created.size === 0 && staged.size === 0 && going.size === 0 && audit.isEmpty) return [];
+      const now = clock.now();
+      const day = dayOf(now);
+      const older = [...staged].filter((document) => document.day < day && !created.has(document));
       const rows = [...staged].flatMap((document) => document.takeRows(() => ++head));
       const changes = [...staged].map((document) => document.changes());
-      const entries = audit.take(clock.now());
+      const entries = audit.take(now);
       storage.commit({
-        documents: created.map(({ id, name }) => ({ id, name: name.name })),
+        ...(going.size > 0 && { dropDocuments: [...going.keys()] }),
+        documents: [...created].map(({ id, name }) => toStored(id, name, day)),
+        ...(older.length > 0 && { days: older.map(({ id }) => ({ id, day })) }),
         rows,
         clocks: changes.flatMap((change) => change.clocks),
         places: changes.flatMap((change) => change.places),
@@ -292,11 +361,17 @@ export function createLedger<Author>(
       });
       for (const document of staged) {
         document.settle();
+        document.day = Math.max(document.day, day);
         grown.add(document.id);
       }
       staged.clear();
-      created.length = 0;
+      created.clear();
       stagedBytes = 0;
+      lastCommitted = lastDocument;
+      if (going.size > 0) {
+        going.clear();
+        dropped();
+      }
       audited += entries.length;
       if (byNumber.size > maxCachedDocuments) {
         byName.clear();
@@ -320,19 +395,25 @@ export function createLedger<Author>(
     reload() {
       byName.clear();
       byNumber.clear();
-      created.length = 0;
+      created.clear();
       staged.clear();
+      going.clear();
       sources.clocks.clear();
       sources.recent.clear();
       audit.take(clock.now());
       capacity = createCapacity({ storage, limits, compact });
       lastDocument = storage.lastDocument();
+      lastCommitted = lastDocument;
       head = storage.head();
       documentCount = undefined;
       stagedBytes = 0;
       grown = new Set();
     },
   };
+}
+
+function toStored(id: number, name: DocumentName, day: number): StoredDocument {
+  return { id, name: name.name, ...(name.kind !== "shared" && { writer: name.writer }), day };
 }
 
 function tooMany({ documents }: RoomLimits): string {

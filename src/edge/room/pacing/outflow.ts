@@ -27,8 +27,10 @@ export type Urgency = "answer" | "signal";
 export interface Outflow {
   /** How many bytes that can wait may be sent to a session: none, up to what is left of its share, or any one frame. */
   allowance(session: Session): number;
-  /** Sends what the allowance allows. */
+  /** Sends what the allowance was asked for. */
   send(session: Session, bytes: Uint8Array): void;
+  /** Sends what can wait, where the allowance has room for it; tells whether it had. */
+  sendIfAllowed(session: Session, bytes: Uint8Array): boolean;
   /** Sends what cannot wait; false, and nothing is sent, where the session is too far behind even for that. */
   sendNow(session: Session, bytes: Uint8Array, urgency: Urgency): boolean;
   /** A session has taken this much of all that it was sent. */
@@ -107,12 +109,19 @@ export function createOutflow(
     session.socket.send(bytes);
   }
 
+  function allowance(session: Session): number {
+    if (owed(session) >= windowBytes) return 0;
+    return mayExceed(session) ? Number.POSITIVE_INFINITY : Math.max(0, share - owed(session));
+  }
+
   return {
-    allowance(session) {
-      if (owed(session) >= windowBytes) return 0;
-      return mayExceed(session) ? Number.POSITIVE_INFINITY : Math.max(0, share - owed(session));
-    },
+    allowance,
     send,
+    sendIfAllowed(session, bytes) {
+      if (allowance(session) < bytes.length) return false;
+      send(session, bytes);
+      return true;
+    },
     sendNow(session, bytes, urgency) {
       const owes = owed(session);
       const fits = excess < limits[urgency] || owes + bytes.length <= share;
@@ -146,6 +155,6 @@ export function createOutflow(
 }
 
 /** What a session was sent and has not taken, in bytes. */
-export function owed({ sent, taken }: Session): number {
+function owed({ sent, taken }: Session): number {
   return sent - taken;
 }

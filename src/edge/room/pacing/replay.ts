@@ -34,8 +34,8 @@ export interface Replays {
   committed(before: number, rows: readonly StoredRow[]): void;
   /** Rows up to a sequence were replaced by a snapshot there: whoever was told some of it is told that, not the rows. */
   compacted(upTo: number): void;
-  /** Forgets what is in memory, after somebody else wrote rows. */
-  reload(): void;
+  /** Forgets what is in memory, after documents were dropped or somebody else wrote rows. */
+  forget(): void;
   /** Goes on with everybody who may be told more, or with one of them. */
   pump(only?: Session): void;
   release(session: Session): void;
@@ -100,7 +100,6 @@ export function createReplays(sleepers: Iterable<Session>, options: ReplaysOptio
     cancel = clock.after(delayMs, task);
   }
 
-  /** Nobody lags: what is in memory would serve nobody. */
   function forget(): void {
     recent.clear();
     chunks.clear();
@@ -139,6 +138,7 @@ export function createReplays(sleepers: Iterable<Session>, options: ReplaysOptio
     }
     attachment.caughtUp ||= isLast;
     saveSession(session);
+    // Nobody lags: what is in memory would serve nobody.
     if (sessions.size === 0) forget();
     return rowCost + chunk.bytes + chunk.rows.length * rowCost;
   }
@@ -184,7 +184,7 @@ export function createReplays(sleepers: Iterable<Session>, options: ReplaysOptio
       recent.drop(upTo);
       chunks.drop(upTo);
     },
-    reload: forget,
+    forget,
     pump,
     release(session) {
       sessions.delete(session);

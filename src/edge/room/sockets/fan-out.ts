@@ -84,10 +84,9 @@ function tellLive(
   session: RoomSession,
   { chunk, frame }: { chunk: Chunk; frame: Uint8Array },
 ): boolean {
-  const isAllowed = room.outflow.allowance(session) >= frame.length;
-  if (isAllowed) room.outflow.send(session, frame);
-  else room.replays.begin(session, chunk.from.upTo);
-  return isAllowed;
+  const isSent = room.outflow.sendIfAllowed(session, frame);
+  if (!isSent) room.replays.begin(session, chunk.from.upTo);
+  return isSent;
 }
 
 /** Tells one to whom the turn is personal: what others wrote, then what is its own, then the cursor. */
@@ -148,15 +147,6 @@ function foreignParts(
   return { parts: [...unnamed.flatMap((document) => nameOf(room, document)), ...parts], unnamed };
 }
 
-/** Sends frames as long as the allowance lasts, and tells whether all of them went. */
-function sendAll(room: RoomState, session: Session, frames: readonly Uint8Array[]): boolean {
-  return frames.every((frame) => {
-    const isAllowed = room.outflow.allowance(session) >= frame.length;
-    if (isAllowed) room.outflow.send(session, frame);
-    return isAllowed;
-  });
-}
-
 /** The refusals, clocks and acknowledgement that are this socket's alone. */
 function ownParts(room: RoomState, session: RoomSession): Uint8Array[] {
   const { refusals = [], resyncs = [], mark } = session;
@@ -164,13 +154,14 @@ function ownParts(room: RoomState, session: RoomSession): Uint8Array[] {
   session.resyncs = undefined;
   session.mark = undefined;
   const parts: Uint8Array[] = [];
-  for (const { channel, code, message } of refusals) {
-    parts.push(...namePart(room, session, channel), controlPart({ type: "refuse", channel, code, message }));
+  for (const { channel, document, code, message } of refusals) {
+    if (document) parts.push(...namePart(session, document));
+    parts.push(controlPart({ type: "refuse", channel, code, message }));
   }
   for (const document of resyncs) {
     const payload = clocksFor(room, session, document);
     if (!payload) return [];
-    parts.push(...namePart(room, session, document.id), encodeFrame([{ channel: document.id, payload }]));
+    parts.push(...namePart(session, document), encodeFrame([{ channel: document.id, payload }]));
   }
   if (mark !== undefined) parts.push(controlPart({ type: "acknowledge", number: mark }));
   return parts;
@@ -181,7 +172,9 @@ function tellStock(room: RoomState, session: StockSession, turn: Turn): void {
   if (turn.rows.length > 0 && isLive(session)) {
     const id = documentOf(room, session)?.id;
     const messages = id !== undefined && turn.documents.includes(id) ? stockMessages(session, turn, id) : [];
-    if (!sendAll(room, session, messages)) room.replays.begin(session, turn.before);
+    // As long as the allowance lasts; the rest is told from storage.
+    const isTold = messages.every((message) => room.outflow.sendIfAllowed(session, message));
+    if (!isTold) room.replays.begin(session, turn.before);
     else if (messages.length > 0) probeStock(room, session);
   }
   if (!session.wantsClocks) return;

@@ -106,7 +106,9 @@ export function createPresenceBoard(options: PresenceBoardOptions): PresenceBoar
       const news = groups.get(presenceTold) ?? createPresenceNews(changesAfter(presenceTold));
       groups.set(presenceTold, news);
       if (session.kind === "stock") tellInRuns(session, othersAfter(presenceTold, session));
-      else if (news.framesFor(attachment.presence?.id ?? 0).every((frame) => sendIfAllowed(session, frame)))
+      else if (
+        news.framesFor(attachment.presence?.id ?? 0).every((frame) => outflow.sendIfAllowed(session, frame))
+      )
         settle(session);
       else hold(session);
     }
@@ -114,17 +116,11 @@ export function createPresenceBoard(options: PresenceBoardOptions): PresenceBoar
     else if (departures.length > maxDepartures) giveUpSlowest();
   }
 
-  function sendIfAllowed(session: Session, bytes: Uint8Array): boolean {
-    if (outflow.allowance(session) < bytes.length) return false;
-    outflow.send(session, bytes);
-    return true;
-  }
-
   /** Tells one session, and remembers how far it came. */
   function tellInRuns(session: Session, changes: readonly PresenceChange[]): void {
     for (const run of toRuns(changes, session.kind)) {
       const message = session.kind === "room" ? presencePart(run) : awarenessMessage(run, nextStockClock());
-      if (!sendIfAllowed(session, message)) {
+      if (!outflow.sendIfAllowed(session, message)) {
         hold(session);
         return;
       }
@@ -180,7 +176,7 @@ export function createPresenceBoard(options: PresenceBoardOptions): PresenceBoar
     session.presenceTold = 0;
     const others = othersAfter(0, session);
     // A client that is alone hears from the relay as well, or it would take it for dead.
-    if (others.length === 0) sendIfAllowed(session, awarenessMessage([], nextStockClock()));
+    if (others.length === 0) outflow.sendIfAllowed(session, awarenessMessage([], nextStockClock()));
     tellInRuns(session, others);
   }
 

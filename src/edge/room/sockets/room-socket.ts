@@ -2,6 +2,7 @@ import { type ErrorCode, equalBytes, FlockError } from "../../../base/index.ts";
 import {
   type ControlMessage,
   controlChannel,
+  type DocumentName,
   decodeControl,
   decodeDocumentMessage,
   decodeFrame,
@@ -13,7 +14,7 @@ import type { RoomState } from "../room-state.ts";
 import { answer } from "./answers.ts";
 import { answerJoin } from "./join.ts";
 import { controlPart } from "./parts.ts";
-import type { RoomSession } from "./session.ts";
+import type { RoomSession, SessionRefusal } from "./session.ts";
 
 const pongPart = controlPart({ type: "pong" });
 
@@ -23,31 +24,27 @@ const pongPart = controlPart({ type: "pong" });
  * @throws the `FlockError` to close the socket with; what preceded it in the frame stays staged
  */
 export function receiveFrame(room: RoomState, session: RoomSession, frame: Uint8Array): void {
-  let channels: Map<number, LedgerDocument | LedgerRefusal> | undefined;
+  let channels: Map<number, DocumentName> | undefined;
   for (const { channel, payload } of decodeFrame(frame)) {
     if (session.isGone) return;
     if (channel !== controlChannel) {
       assertJoined(session);
-      const document = channels?.get(channel) ?? numbered(room, channel);
-      if ("code" in document) refuse(room, session, channel, document);
-      else receiveDocument(room, session, document, payload);
+      receiveDocument(room, session, { channel, name: channels?.get(channel) }, payload);
       continue;
     }
     const known = session.lastNamed;
     if (known && equalBytes(known.payload, payload)) {
       channels ??= new Map();
-      channels.set(known.channel, known.document);
+      channels.set(known.channel, known.name);
       continue;
     }
     const message = decodeControl(payload);
     if (message.type !== "join") assertJoined(session);
     if (message.type === "name") {
+      const name = parseDocumentName(message.name);
       channels ??= new Map();
-      const document = room.ledger.open(parseDocumentName(message.name), session.attachment.grant);
-      channels.set(nameable(message.channel), document);
-      if (!("code" in document)) {
-        session.lastNamed = { payload: payload.slice(), channel: message.channel, document };
-      }
+      channels.set(nameable(message.channel), name);
+      session.lastNamed = { payload: payload.slice(), channel: message.channel, name };
     } else receiveControl(room, session, message);
   }
 }
@@ -65,34 +62,38 @@ function nameable(channel: number): number {
   );
 }
 
-function numbered(room: RoomState, channel: number): LedgerDocument {
-  const document = room.ledger.documentNumbered(channel);
-  if (document) return document;
-  throw new FlockError(
-    "protocol/unknown-channel",
-    `The channel ${channel} has no name in this frame and is no document's number: send \`name\` first.`,
-  );
+/** Where a message came: on a document's number or, with a name, on a channel that the client chose for its frame. */
+interface Address {
+  channel: number;
+  name: DocumentName | undefined;
 }
 
-function receiveDocument(
-  room: RoomState,
-  session: RoomSession,
-  document: LedgerDocument,
-  payload: Uint8Array,
-): void {
+function receiveDocument(room: RoomState, session: RoomSession, address: Address, payload: Uint8Array): void {
   const message = decodeDocumentMessage(payload);
   switch (message.type) {
-    case "step1":
-      resync(session, document);
+    case "step1": {
+      const document = opened(room, session, address);
+      if (document) resync(session, document);
       break;
+    }
     case "step2":
     case "update": {
+      const document = opened(room, session, address);
+      if (!document) break;
       const { grant } = session.attachment;
       const isRefill = message.type === "step2" && allows(grant, "admin");
       const refusal = room.ledger.offer(document, message.update, { author: session, grant, isRefill });
       if (!refusal) break;
-      refuse(room, session, document.id, refusal);
+      refuse(room, session, { channel: document.id, document }, refusal);
       if (refusal.resync) resync(session, document);
+      break;
+    }
+    case "drop": {
+      const { channel } = address;
+      const document = address.name ? undefined : numbered(room, channel);
+      const name = address.name ?? document?.name;
+      const refusal = name && room.ledger.drop(name, session.attachment.grant);
+      if (refusal) refuse(room, session, { channel, document }, refusal);
       break;
     }
     case "awareness":
@@ -102,18 +103,53 @@ function receiveDocument(
   }
 }
 
+/** The document of a channel, begun where need be; undefined where it may not be, which is told. */
+function opened(
+  room: RoomState,
+  session: RoomSession,
+  { channel, name }: Address,
+): LedgerDocument | undefined {
+  const document = name
+    ? room.ledger.open(name, session.attachment.grant)
+    : (numbered(room, channel) ?? goneFrom(channel));
+  if (!("code" in document)) return document;
+  refuse(room, session, { channel, document: undefined }, document);
+  return undefined;
+}
+
+/** The document of a number; undefined where it is gone. */
+function numbered(room: RoomState, channel: number): LedgerDocument | undefined {
+  const document = room.ledger.documentNumbered(channel);
+  if (document || room.ledger.wasGiven(channel)) return document;
+  throw new FlockError(
+    "protocol/unknown-channel",
+    `The channel ${channel} has no name in this frame and is no document's number: send \`name\` first.`,
+  );
+}
+
+/** Whoever still knows a number may not have heard yet that its document went: no reason to close the socket. */
+function goneFrom(channel: number): LedgerRefusal {
+  const message = `The document of channel ${channel} was dropped: send \`name\` to begin it anew.`;
+  return { code: "protocol/unknown-channel", message, resync: false };
+}
+
 function resync(session: RoomSession, document: LedgerDocument): void {
   session.resyncs ??= new Set();
   session.resyncs.add(document);
 }
 
 /** Refuses what came on a channel. A gap makes everything after it in the document a gap too: it is told once a turn. */
-function refuse(room: RoomState, session: RoomSession, channel: number, refusal: LedgerRefusal): void {
+function refuse(
+  room: RoomState,
+  session: RoomSession,
+  { channel, document }: Pick<SessionRefusal, "channel" | "document">,
+  refusal: LedgerRefusal,
+): void {
   const { code, message, resync: isRepeated } = refusal;
   room.observer.count("updates_refused", 1, code);
   session.refusals ??= [];
   const isTold = session.refusals.some((other) => other.channel === channel && other.code === code);
-  if (!isRepeated || !isTold) session.refusals.push({ channel, code, message });
+  if (!isRepeated || !isTold) session.refusals.push({ channel, document, code, message });
   assertFewRefusals(room, session, code);
 }
 

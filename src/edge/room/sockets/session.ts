@@ -1,12 +1,14 @@
 import type { ErrorCode } from "../../../base/index.ts";
+import type { DocumentName } from "../../../protocol/index.ts";
 import type { LedgerDocument } from "../ledger/ledger.ts";
 import { createMeter, type Meter } from "../pacing/rates.ts";
 import type { HeldPresence, RoomAttachment, RoomSocket, StockAttachment } from "../ports.ts";
 import { createDocumentSet, type DocumentSet } from "./document-set.ts";
 
-/** What was refused on a channel: a document's number, or one that the client named in its frame. */
+/** What was refused on a channel: that of the document or, where it has none, the one that the client used. */
 export interface SessionRefusal {
   channel: number;
+  document: LedgerDocument | undefined;
   code: ErrorCode;
   message: string;
 }
@@ -43,7 +45,7 @@ export interface RoomSession extends CommonSession {
   /** Documents whose clocks this socket is to be sent at the end of the turn. */
   resyncs: Set<LedgerDocument> | undefined;
   /** What it named last, since it names its own documents in every frame. */
-  lastNamed: { payload: Uint8Array; channel: number; document: LedgerDocument } | undefined;
+  lastNamed: { payload: Uint8Array; channel: number; name: DocumentName } | undefined;
   /** What was refused in this turn. */
   refusals: SessionRefusal[] | undefined;
   /** The highest mark of this turn. */

@@ -1,5 +1,5 @@
 import { parseDocumentName } from "../../../protocol/index.ts";
-import type { LedgerDocument } from "../ledger/ledger.ts";
+import type { LedgerDocument, LedgerRefusal } from "../ledger/ledger.ts";
 import type { RoomState } from "../room-state.ts";
 import { answer, clocksFor } from "./answers.ts";
 import type { StockSession } from "./session.ts";
@@ -9,14 +9,20 @@ const probeBytes = 256 * 1024;
 /** Unanswered questions of one client; past it, it is asked no more. */
 const maxAsked = 64;
 
-/** The one document of a stock client; undefined where it does not exist and the client may not begin it. */
-export function documentOf(room: RoomState, session: StockSession): LedgerDocument | undefined {
+/** The one document of a stock client; why not, where it does not exist and the client may not begin it. */
+export function openStock(room: RoomState, session: StockSession): LedgerDocument | LedgerRefusal {
   if (session.document) return session.document;
   const { document: name, grant } = session.attachment;
   const opened = room.ledger.open(parseDocumentName(name), grant);
-  if ("code" in opened) return undefined;
-  session.document = opened;
+  // Kept for good: a shared document is never dropped.
+  if (!("code" in opened)) session.document = opened;
   return opened;
+}
+
+/** As `openStock`; undefined where there is none. */
+export function documentOf(room: RoomState, session: StockSession): LedgerDocument | undefined {
+  const document = openStock(room, session);
+  return "code" in document ? undefined : document;
 }
 
 /** Sends a stock client sync step 1: with what the relay lacks it says that it has read what was sent before. */

@@ -5,7 +5,6 @@ import {
   emptyUpdate,
   encodeDocumentMessage,
   maxFrameBytes,
-  parseDocumentName,
   parseJson,
 } from "../../../protocol/index.ts";
 import { allows } from "../grant.ts";
@@ -14,7 +13,7 @@ import type { RoomState } from "../room-state.ts";
 import { answer } from "./answers.ts";
 import { decodeAwareness } from "./awareness.ts";
 import { type StockSession, saveSession } from "./session.ts";
-import { askStock, probeStock, takeAnswer } from "./stock-flow.ts";
+import { askStock, openStock, probeStock, takeAnswer } from "./stock-flow.ts";
 
 const syncedMessage = encodeDocumentMessage({ type: "step2", update: emptyUpdate });
 
@@ -52,12 +51,14 @@ export function receiveStock(room: RoomState, session: StockSession, bytes: Uint
     case "query-awareness":
       room.presence.renew(session);
       break;
+    case "drop":
+      throw new FlockError("edge/forbidden", "A shared document is everybody's: it cannot be dropped.");
   }
 }
 
 function takeUpdate(room: RoomState, session: StockSession, update: Uint8Array): void {
-  const { grant, document: name } = session.attachment;
-  const document = room.ledger.open(parseDocumentName(name), grant);
+  const { grant } = session.attachment;
+  const document = openStock(room, session);
   const refusal =
     "code" in document ? document : room.ledger.offerWhole(document, update, { author: session, grant });
   if (!refusal) return;

@@ -1,0 +1,82 @@
+import { createHybridClock, systemClock, systemRandom } from "../../src/base/index.ts";
+import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
+import { createInMemoryPersistence, defaultRetention, type PageStore } from "../../src/crdt/index.ts";
+import { loadReceived } from "../../src/crdt/received.ts";
+import { openWriter, type Writer } from "../../src/crdt/writer.ts";
+import type { EntryRecord } from "../../src/protocol/index.ts";
+import { createInMemoryStore } from "../../src/refstore/index.ts";
+
+export const writerName = "anon.bench.AAAAAAAAAAA";
+/** What one turn writes where writing is batched. */
+export const batchEntries = 256;
+
+/** A message of about 250 bytes as an agent's entry. */
+export function entry(index: number): EntryRecord {
+  return {
+    kind: "message",
+    parents: [],
+    body: {
+      type: "STATUS",
+      topic: "progress",
+      schemaVersion: "1.0",
+      content: { task: "describe", column: "IMDB Rating", index, note: "x".repeat(105) },
+    },
+  };
+}
+
+/** A page store in memory. */
+export function createPages(): PageStore {
+  const store = createInMemoryStore({ maxBytes: Number.MAX_SAFE_INTEGER });
+  return {
+    put: async (seal) => (await store.put(seal)).id,
+    relayed: async () => undefined,
+    get: (hash) => store.get(hash),
+    async delete(hash) {
+      await store.delete(hash);
+    },
+  };
+}
+
+/** A writer over a database in memory, without a relay. */
+export async function openBenchWriter(
+  log: EntryLog = createEntryLog(),
+  persistence = createInMemoryPersistence(),
+): Promise<Writer> {
+  return openWriter({
+    id: writerName,
+    records: await persistence.open("writer"),
+    log,
+    hybrid: createHybridClock(systemClock),
+    clock: systemClock,
+    random: systemRandom,
+    link: undefined,
+    pages: createPages(),
+    retention: defaultRetention,
+    onPending: () => undefined,
+    onProblem(error) {
+      throw error;
+    },
+  });
+}
+
+/** A replica that applies what others wrote: gate, document, entries. */
+export async function openBenchReader(log: EntryLog = createEntryLog()) {
+  return loadReceived(await createInMemoryPersistence().open("records"), {
+    log,
+    hybrid: createHybridClock(systemClock),
+    random: systemRandom,
+    standingOf: () => "live",
+  });
+}
+
+/** Appends entries, so many in one turn, and resolves when the last is stored. */
+export async function append(writer: Writer, count: number, perTurn = batchEntries): Promise<void> {
+  for (let done = 0; done < count; done += perTurn) {
+    let last: Promise<void> | undefined;
+    for (let index = done; index < Math.min(count, done + perTurn); index++) {
+      last = writer.append(entry(index)).shown();
+    }
+    await last;
+  }
+  await writer.flush();
+}

@@ -1,0 +1,4 @@
+import { loadBench } from "../load.mjs";
+
+const { main } = await loadBench("lanes/main");
+await main();

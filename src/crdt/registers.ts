@@ -1,0 +1,35 @@
+import type { LaneMarks, RegisterRecord } from "../protocol/index.ts";
+import type { ReceivedDocuments } from "./received.ts";
+import type { WriterPool } from "./writer-pool.ts";
+
+/** The latest word of every writer known here; that of one's own writers from their databases. */
+export interface Registers {
+  all(): Map<string, RegisterRecord>;
+  get(writer: string): RegisterRecord | undefined;
+  /** How far a writer's lane is sealed; undefined where nothing of it is. */
+  marks(writer: string): LaneMarks | undefined;
+}
+
+/** Creates the registers over what was received and what is written here. */
+export function createRegisters(
+  received: Pick<ReceivedDocuments, "writers" | "register">,
+  pool: Pick<WriterPool, "registers" | "register">,
+): Registers {
+  function get(writer: string): RegisterRecord | undefined {
+    return pool.register(writer) ?? received.register(writer);
+  }
+
+  return {
+    all() {
+      const all = new Map<string, RegisterRecord>();
+      for (const writer of received.writers()) {
+        const record = received.register(writer);
+        if (record) all.set(writer, record);
+      }
+      for (const [writer, record] of pool.registers()) all.set(writer, record);
+      return all;
+    },
+    get,
+    marks: (writer) => get(writer)?.lane,
+  };
+}

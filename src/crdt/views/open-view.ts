@@ -1,0 +1,269 @@
+import { createEmitter, FlockError, isFlockError, parseId, type Undo } from "../../base/index.ts";
+import type { Entry, LoggedPage } from "../entry.ts";
+import { closeIfWhole } from "./catching-up.ts";
+import { createCoverage } from "./coverage.ts";
+import { createDeferred } from "./deferred.ts";
+import type { ViewDefinition } from "./definition.ts";
+import { guardDefinition } from "./guarded.ts";
+import { createHooks } from "./hooks.ts";
+import { createKeeper, type Keeper } from "./keeping.ts";
+import type { KeyFold } from "./key-fold.ts";
+import type { Arrival } from "./order.ts";
+import { comparePlaces, type Placed } from "./place.ts";
+import { isLivePage, readBack } from "./sealed-reading.ts";
+import { openSnapshots, type SnapshotKey, type SnapshotStorage, type Snapshots } from "./snapshots.ts";
+import type { BoundedViewOptions, View, ViewPorts } from "./view.ts";
+import { createViewKeys, inOrder, type Reach } from "./view-keys.ts";
+import { createViewReader } from "./view-reader.ts";
+
+/**
+ * Opens a view. An entry that arrives at the end of its key is one step; an earlier one refolds that key only, when its
+ * state is next asked for.
+ *
+ * @throws `base/invalid-id` where the name of the definition's snapshot is none
+ */
+export function openView<State>(
+  ports: ViewPorts,
+  definition: ViewDefinition<State>,
+  { history = !definition.isClosed, until = Number.POSITIVE_INFINITY }: BoundedViewOptions = {},
+): View<State> {
+  const { lanes, order, clock, onProblem } = ports;
+  const { log } = lanes;
+  const hasClosing = definition.isClosed !== undefined;
+  const reach: Reach = history ? "all" : hasClosing ? "open" : "live";
+  const isBounded = until !== Number.POSITIVE_INFINITY;
+  const snapshot = reach === "live" || isBounded ? undefined : definition.snapshot;
+  if (snapshot) parseId(snapshot.name, "snapshot");
+  const touched = createEmitter<readonly string[]>();
+  const ready = createDeferred();
+  const guarded = guardDefinition(definition, onProblem);
+  const keys = createViewKeys({
+    lanes,
+    order,
+    guarded,
+    coverage: createCoverage(),
+    reach,
+    until,
+    onLane: begin,
+  });
+  const { folds, coverage, waiting, stale, suspects, settle } = keys;
+  const hooks = createHooks({ folds, guarded, settle });
+  const reader = createViewReader({
+    lanes,
+    order,
+    clock,
+    keys,
+    guarded,
+    isReading: reach !== "live",
+    onLane: beginAtMark,
+    archived,
+    isHeard: () => isReady && hooks.isHeard(),
+    onPause: finish,
+    onDone: becomeReady,
+    onProblem,
+  });
+  const stops: Undo[] = [];
+  let snapshots: Snapshots | undefined;
+  let keeper: Keeper | undefined;
+  let isStarted = false;
+  let isReady = false;
+  /** Whether lanes that appear now are new to this replica alone, which joins, or new to the room. */
+  let isJoining = false;
+  /** Whether the view starts without a snapshot. */
+  let isFirstTime = true;
+  let closing: Promise<void> | undefined;
+
+  // Arrivals --------------------------------------------------------------------------------------
+
+  /** What was sealed of a lane before this replica knew of it is none of an open view's matter. */
+  function begin(writer: string): void {
+    const [oldest] = log.pages(writer);
+    if (reach === "open" && (isJoining || isFirstTime) && oldest) {
+      coverage.startAt(writer, oldest.name.number);
+    }
+  }
+
+  function beginAtMark(writer: string): void {
+    const low = !isJoining || coverage.has(writer) ? undefined : lanes.history.marks(writer)?.low;
+    if (low !== undefined) coverage.startAt(writer, low);
+  }
+
+  function arrive({ arrived, placed }: Arrival): void {
+    const clocks = new Map(placed.map(({ entry, effective }) => [entry.id, effective]));
+    for (const entry of arrived) {
+      keys.deal(entry, clocks.get(entry.id));
+      clocks.delete(entry.id);
+    }
+    for (const each of placed) {
+      if (clocks.has(each.entry.id) && waiting.delete(each.entry.id)) keys.fold(each);
+    }
+    finish();
+  }
+
+  /** Ends an arrival: what it did is told, and what has to be read is. */
+  function finish(): void {
+    const changed = keys.takeTouched();
+    for (const key of changed) {
+      const fold = folds.get(key);
+      if (fold && hasClosing) fold.isClosed = guarded.isClosed(key, settle(fold));
+      keeper?.changed(key);
+    }
+    if (isReady) changed.forEach(hooks.tell);
+    if (changed.length > 0) touched.emit(changed);
+    for (const key of changed) archiveIfDone(folds.get(key));
+    if (isReady && (stale.size > 0 || suspects.size > 0)) reader.start();
+  }
+
+  /** A closed key that nothing live is left of leaves memory, where the view is of the open ones. */
+  function archiveIfDone(fold: KeyFold<State> | undefined): void {
+    if (reach !== "open" || !fold?.isClosed || fold.isLoading || fold.placed.length > 0) return;
+    for (const page of fold.pages) if (isLivePage(lanes, page)) return;
+    keeper?.archive(fold.key);
+    folds.delete(fold.key);
+  }
+
+  function released({ writer, page }: { writer: string; page: LoggedPage }): void {
+    keys.release(writer, page).forEach(archiveIfDone);
+    if (reach !== "live") closeIfWhole(lanes, coverage, writer, page.name);
+  }
+
+  function isHeld(entry: Entry): boolean {
+    const key = guarded.key(entry);
+    if (key === undefined) return false;
+    const fold = folds.get(key);
+    return fold ? fold.isLoading || !fold.isClosed : !isStarted || waiting.has(entry.id);
+  }
+
+  async function archived(key: string): Promise<SnapshotKey | undefined> {
+    return keeper?.archiving(key) ?? (await snapshots?.archived(key));
+  }
+
+  // Opening and closing ---------------------------------------------------------------------------
+
+  async function restore(storage: SnapshotStorage, name: { name: string; version: number }): Promise<void> {
+    try {
+      snapshots = await openSnapshots(storage, name);
+      const found = await snapshots.read();
+      if (found && coverage.restore(found.coverage)) {
+        for (const id of found.waiting) waiting.add(id);
+        for (const each of found.keys) keys.restore({ ...each, state: each.state as State });
+        isFirstTime = false;
+      }
+      keeper = createKeeper({
+        snapshots,
+        clock,
+        coverage,
+        waiting,
+        fold(key) {
+          const fold = folds.get(key);
+          if (fold) settle(fold);
+          return fold;
+        },
+        isBehind: () => !isStarted || stale.size > 0 || suspects.size > 0,
+        onProblem,
+      });
+    } catch (failure) {
+      if (!isFlockError(failure)) throw failure;
+      onProblem(failure);
+    }
+    if (closing) snapshots?.close();
+    else start();
+  }
+
+  function start(): void {
+    isJoining = reach === "open" && isFirstTime && log.size === 0;
+    if (isJoining) {
+      void ports.caughtUp.then(() => {
+        isJoining = false;
+      });
+    }
+    const placed: Placed[] = [];
+    for (const writer of log.writers()) {
+      if (!coverage.has(writer)) begin(writer);
+      for (const page of log.pages(writer)) placed.push(...takeLive(writer, page));
+    }
+    isStarted = true;
+    isFirstTime = false;
+    placed.sort(comparePlaces).forEach(keys.fold);
+    finish();
+    for (const fold of [...folds.values()]) archiveIfDone(fold);
+    stops.push(
+      order.changed.on(arrive),
+      log.released.on(released),
+      lanes.marked.on(reader.look),
+      ports.reachable.on(reader.startAgain),
+    );
+    if (reader.hasWork()) reader.start();
+    else becomeReady();
+  }
+
+  /** Counts a live page as dealt with, and returns what is to be folded of it. */
+  function takeLive(writer: string, { name, entries }: LoggedPage): Placed[] {
+    const counted = coverage.length(writer, name);
+    coverage.cover(writer, name, Math.max(counted, entries.length));
+    return entries.flatMap((entry) => {
+      const effective = order.effectiveOf(entry.id);
+      const isLeft = entry.index >= counted || waiting.has(entry.id);
+      if (effective === undefined && isLeft) waiting.add(entry.id);
+      if (effective === undefined || !isLeft) return [];
+      waiting.delete(entry.id);
+      return [{ entry, effective }];
+    });
+  }
+
+  function becomeReady(): void {
+    if (isReady) return;
+    hooks.begin();
+    isReady = true;
+    ready.resolve();
+  }
+
+  async function end(): Promise<void> {
+    reader.close();
+    for (const stop of stops) stop();
+    if (!isReady) ready.reject(new FlockError("crdt/closed", "The view closed before it was ready."));
+    await keeper?.close();
+  }
+
+  if (reach !== "live" && hasClosing && !isBounded) stops.push(log.hold(isHeld));
+  if (snapshot && ports.storage) void restore(ports.storage, snapshot);
+  else start();
+
+  return {
+    get(key) {
+      const fold = folds.get(key);
+      return fold && settle(fold);
+    },
+    keys: () => folds.keys(),
+    entries(key) {
+      const fold = folds.get(key);
+      if (!fold) return [];
+      const placed = fold.isRestored ? inOrder(keys.liveOf((each) => each === key).get(key)) : fold.placed;
+      return placed.map(({ entry }) => entry);
+    },
+    status(key) {
+      const fold = folds.get(key);
+      const kept = [...order.waiting()].filter(({ entry }) => guarded.key(entry) === key);
+      if (!fold && kept.length === 0) return undefined;
+      if (!isReady || fold?.isLoading || kept.some(({ isLoading }) => isLoading)) return "loading";
+      return kept.length > 0 ? "waiting" : "ready";
+    },
+    ready: ready.promise,
+    async fetch(key, { signal } = {}) {
+      if (closing) throw new FlockError("crdt/closed", "The view is closed.");
+      const fold = folds.get(key);
+      if (fold && isReady && !fold.isLoading) return settle(fold);
+      const kept = fold ? undefined : await archived(key);
+      if (kept) return kept.state as State;
+      const wants = (each: string): boolean => each === key;
+      const past = await readBack(lanes, order, { keyOf: guarded.key, wants, signal });
+      return keys.stateOf(key, inOrder(past.placed.get(key), keys.liveOf(wants).get(key)));
+    },
+    subscribe: (listener) => touched.on(listener),
+    onChange: (listener) => hooks.on(listener),
+    close() {
+      closing ??= end();
+      return closing;
+    },
+  };
+}

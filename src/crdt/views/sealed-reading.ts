@@ -1,0 +1,109 @@
+import { isFlockError } from "../../base/index.ts";
+import { comparePages, parsePageName } from "../../protocol/index.ts";
+import type { Entry, LoggedPage } from "../entry.ts";
+import type { ReadOptions } from "../history/history.ts";
+import { allWriters, type Lanes } from "./lanes.ts";
+import type { Order } from "./order.ts";
+import type { Placed } from "./place.ts";
+
+/** What was read back of some keys. */
+export interface ReadBack {
+  /** The sealed entries that have a place, by key and id. */
+  readonly placed: Map<string, Map<string, Placed>>;
+  /** Ids of those that wait for a parent. */
+  readonly waiting: string[];
+}
+
+export interface ReadBackOptions extends ReadOptions {
+  keyOf(entry: Entry): string | undefined;
+  wants(key: string): boolean;
+  /** The pages to look in; default all that are sealed. */
+  pages?: Iterable<string>;
+}
+
+/**
+ * Reads entries of some keys from the sealed pages; what is live is left to the caller.
+ *
+ * @throws what reading history throws, but for what retention has taken
+ */
+export async function readBack(
+  lanes: Lanes,
+  order: Order,
+  { keyOf, wants, pages, signal }: ReadBackOptions,
+): Promise<ReadBack> {
+  const options = signal ? { signal } : {};
+  const placed = new Map<string, Map<string, Placed>>();
+  const waiting: string[] = [];
+
+  async function take({ entries }: LoggedPage): Promise<void> {
+    for (const entry of entries) {
+      if (lanes.log.get(entry.id)) continue;
+      const key = keyOf(entry);
+      if (key === undefined || !wants(key)) continue;
+      const effective = await order.effectiveOfSealed(entry, options);
+      if (effective === undefined) {
+        waiting.push(entry.id);
+        continue;
+      }
+      const others = placed.get(key) ?? new Map<string, Placed>();
+      placed.set(key, others.set(entry.id, { entry, effective }));
+    }
+  }
+
+  if (pages) {
+    for (const name of pages) {
+      const page = await sealedPage(lanes, name, options);
+      if (page) await take(page);
+    }
+  } else {
+    for (const writer of allWriters(lanes)) {
+      if (!lanes.history.marks(writer)) continue;
+      for await (const page of lanes.history.pagesFrom(writer, options)) await take(page);
+    }
+  }
+  return { placed, waiting };
+}
+
+/** The sealed page of this name; undefined where the chain has none, and where retention has taken it. */
+async function sealedPage(
+  { history }: Lanes,
+  key: string,
+  options: ReadOptions,
+): Promise<LoggedPage | undefined> {
+  const [writer = "", name = ""] = key.split("/");
+  const page = parsePageName(name);
+  if (!page || page.number >= (history.marks(writer)?.low ?? 0)) return undefined;
+  try {
+    const read = await history.page(writer, page.number, options);
+    return comparePages(read.name, page) === 0 ? read : undefined;
+  } catch (failure) {
+    if (isFlockError(failure, "crdt/history-lost")) return undefined;
+    throw failure;
+  }
+}
+
+/** Whether an entry's page is live here. */
+export function isLivePage({ log }: Lanes, page: string): boolean {
+  return log.get(`${page}/0`) !== undefined;
+}
+
+/** The entries of some keys that are live and have a place. */
+export function liveEntries(
+  { log }: Lanes,
+  order: Order,
+  { keyOf, wants }: Pick<ReadBackOptions, "keyOf" | "wants">,
+): Map<string, Map<string, Placed>> {
+  const placed = new Map<string, Map<string, Placed>>();
+  for (const writer of log.writers()) {
+    for (const page of log.pages(writer)) {
+      for (const entry of page.entries) {
+        const key = keyOf(entry);
+        const effective = key !== undefined && wants(key) ? order.effectiveOf(entry.id) : undefined;
+        if (key === undefined || effective === undefined) continue;
+        const others = placed.get(key) ?? new Map<string, Placed>();
+        placed.set(key, others.set(entry.id, { entry, effective }));
+      }
+    }
+  }
+  return placed;
+}

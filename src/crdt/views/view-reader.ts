@@ -1,0 +1,206 @@
+import { type Clock, type FlockError, isFlockError } from "../../base/index.ts";
+import type { Entry } from "../entry.ts";
+import { catchUp, findGaps, type Gaps } from "./catching-up.ts";
+import type { Guarded } from "./guarded.ts";
+import { allWriters, type Lanes } from "./lanes.ts";
+import type { Order } from "./order.ts";
+import { createRetry } from "./retry.ts";
+import { readBack } from "./sealed-reading.ts";
+import type { SnapshotKey } from "./snapshots.ts";
+import { inOrder, type ViewKeys } from "./view-keys.ts";
+
+/** Reads for a view what it needs of history, one thing after the other. */
+export interface ViewReader {
+  /** Whether anything has to be read. */
+  hasWork(): boolean;
+  /** Goes to work, unless it is at it or waits until it may try again. */
+  start(): void;
+  /** Tries at once what was out of reach. */
+  startAgain(): void;
+  /** Starts where a lane has sealed pages that the view lacks. */
+  look(writer: string): void;
+  close(): void;
+}
+
+export interface ViewReaderOptions<State> {
+  lanes: Lanes;
+  order: Order;
+  clock: Clock;
+  keys: ViewKeys<State>;
+  guarded: Guarded<State>;
+  /** Whether the view is of sealed pages at all. */
+  isReading: boolean;
+  /** Called before a lane's gaps are looked for. */
+  onLane(writer: string): void;
+  /** A key that left memory, as a snapshot has it. */
+  archived(key: string): Promise<SnapshotKey | undefined>;
+  /** Whether the state before a change is asked for. */
+  isHeard(): boolean;
+  /** Something was folded, and others may go on. */
+  onPause(): void;
+  /** Nothing is left to be read. */
+  onDone(): void;
+  onProblem(error: FlockError): void;
+}
+
+/** Creates the reader of a view. */
+export function createViewReader<State>(options: ViewReaderOptions<State>): ViewReader {
+  const { lanes, order, keys, guarded, onPause, onDone } = options;
+  const { waiting, stale, suspects, coverage } = keys;
+  const controller = new AbortController();
+  const { signal } = controller;
+  let isWorking = false;
+  const retry = createRetry({ clock: options.clock, onProblem: options.onProblem, task: start });
+
+  function gaps(writers: Iterable<string> = allWriters(lanes)): Gaps {
+    if (!options.isReading) return new Map();
+    const asked = [...writers];
+    asked.forEach(options.onLane);
+    return findGaps(lanes, coverage, asked);
+  }
+
+  function hasWork(): boolean {
+    if (stale.size > 0 || suspects.size > 0 || gaps().size > 0) return true;
+    return [...waiting].some((id) => !order.isWaiting(id));
+  }
+
+  function start(): void {
+    if (!signal.aborted && !isWorking && !retry.isPending()) void work();
+  }
+
+  async function work(): Promise<void> {
+    isWorking = true;
+    const failed = new Map<string, unknown>();
+    try {
+      await foldWaiting();
+      while (!signal.aborted) {
+        const open = gaps([...allWriters(lanes)].filter((writer) => !failed.has(writer)));
+        if (open.size > 0) await fill(open, failed);
+        else if (suspects.size > 0) await clear();
+        else if (stale.size > 0) await readStale();
+        else break;
+      }
+    } catch (failure) {
+      failed.set("", failure);
+    } finally {
+      isWorking = false;
+    }
+    if (signal.aborted) return;
+    if (failed.size > 0) {
+      const [failure] = failed.values();
+      retry.failed(failure);
+      return;
+    }
+    retry.succeeded();
+    onDone();
+  }
+
+  function fill(open: Gaps, failed: Map<string, unknown>): Promise<void> {
+    return catchUp({
+      lanes,
+      order,
+      coverage,
+      gaps: open,
+      signal,
+      onEntry: keys.deal,
+      onPause,
+      onFailed: (writer, failure) => void failed.set(writer, failure),
+    });
+  }
+
+  /** Sealed entries that a snapshot left waiting: nobody will tell of them. */
+  async function foldWaiting(): Promise<void> {
+    for (const id of [...waiting]) {
+      if (lanes.log.get(id) || order.isWaiting(id)) continue;
+      const entry = await entryOf(id);
+      const effective = entry && (await order.effectiveOfSealed(entry, { signal }));
+      if (entry && effective === undefined) continue;
+      if (waiting.delete(id) && entry && effective !== undefined) keys.fold({ entry, effective });
+    }
+    onPause();
+  }
+
+  async function entryOf(id: string): Promise<Entry | undefined> {
+    try {
+      return await lanes.history.entry(id, { signal });
+    } catch (failure) {
+      if (isFlockError(failure, "crdt/history-lost")) return undefined;
+      throw failure;
+    }
+  }
+
+  /** Finds out whether keys that are suspected have entries that were let go of. */
+  async function clear(): Promise<void> {
+    for (const [key, parents] of [...suspects]) {
+      const asked = [...parents];
+      const archived = await options.archived(key);
+      const isOld = !archived && (await isAnyOf(key, asked));
+      // More parents may have come meanwhile: they are looked at in the next round.
+      if (parents.size === asked.length) suspects.delete(key);
+      const fold = keys.folds.get(key);
+      if (!fold) continue;
+      if (archived) keys.revive({ ...archived, state: archived.state as State });
+      else if (isOld) stale.set(key, "history");
+      else if (!stale.has(key) && !suspects.has(key)) {
+        fold.isLoading = false;
+        keys.touch(key);
+      }
+    }
+    onPause();
+  }
+
+  /** Whether one of some entries is of a key. */
+  async function isAnyOf(key: string, ids: readonly string[]): Promise<boolean> {
+    for (const id of ids) {
+      const entry = await entryOf(id);
+      if (entry && guarded.key(entry) === key) return true;
+    }
+    return false;
+  }
+
+  async function readStale(): Promise<void> {
+    const asked = new Map(stale);
+    const isOfAll = [...asked.values()].includes("history");
+    const pages = new Set([...asked.keys()].flatMap((key) => [...(keys.folds.get(key)?.pages ?? [])]));
+    const wants = (key: string): boolean => asked.has(key);
+    const read = await readBack(lanes, order, {
+      keyOf: guarded.key,
+      wants,
+      signal,
+      ...(isOfAll ? {} : { pages }),
+    });
+    // One that found its place meanwhile is read again with the rest.
+    if (!read.waiting.every(order.isWaiting)) return;
+    for (const id of read.waiting) waiting.add(id);
+    const live = keys.liveOf(wants);
+    for (const [key, from] of asked) {
+      if (stale.get(key) !== from) continue;
+      stale.delete(key);
+      const told = from === "pages" ? keys.folds.get(key)?.told : pastOf(key, read.placed.get(key));
+      const fold = keys.rebuild(key, inOrder(read.placed.get(key), live.get(key)));
+      if (fold) fold.told = told;
+    }
+    onPause();
+  }
+
+  /** The state that a key had before what came now. */
+  function pastOf(key: string, past: Parameters<typeof inOrder>[0]): State | undefined {
+    return options.isHeard() ? keys.stateOf(key, inOrder(past)) : undefined;
+  }
+
+  return {
+    hasWork,
+    start,
+    startAgain() {
+      if (retry.isPending()) retry.succeeded();
+      if (hasWork()) start();
+    },
+    look(writer) {
+      if (gaps([writer]).size > 0) start();
+    },
+    close() {
+      controller.abort();
+      retry.close();
+    },
+  };
+}
