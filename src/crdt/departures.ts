@@ -78,7 +78,7 @@ export function createDepartures(options: DeparturesOptions): Departures {
       isDone = true;
       for (const writer of [...received.writers()]) isDone = (await settle(writer)) && isDone;
     }
-    if (!lifetime.signal.aborted) schedule(isDone ? everyMs : soonMs);
+    if (!lifetime.signal.aborted) schedule(isDone && isLooking ? everyMs : soonMs);
   }
 
   function schedule(delayMs: number): void {

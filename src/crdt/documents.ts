@@ -13,10 +13,8 @@ import {
   type Store,
 } from "../base/index.ts";
 import {
-  decodeDocumentMessage,
   type LaneMarks,
   type Presence,
-  parseDocumentName,
   parseEntryId,
   type RegisterRecord,
   sharedName,
@@ -26,7 +24,6 @@ import { createCaughtUp } from "./caught-up.ts";
 import { documentDatabase, listDatabases, recordsDatabase, writerDatabase } from "./database-names.ts";
 import { createDepartures, type Departures } from "./departures.ts";
 import { createEntryLog, type EntryLog } from "./entry-log.ts";
-import { createGaps, type Gaps } from "./gaps.ts";
 import type { Received } from "./guard.ts";
 import { createChains } from "./history/chains.ts";
 import { createHistory, type History } from "./history/history.ts";
@@ -39,6 +36,7 @@ import { openPresence, type PresenceBoard } from "./presence.ts";
 import { createProblemReport } from "./problem-report.ts";
 import { loadReceived } from "./received.ts";
 import { createRegisters } from "./registers.ts";
+import { createRelayExchange, type RelayExchange } from "./relay-exchange.ts";
 import { createReleases, type Releases } from "./releases.ts";
 import type { Retention } from "./retention.ts";
 import { schemaOf } from "./room-schema.ts";
@@ -48,7 +46,6 @@ import { createSharedSet } from "./shared-set.ts";
 import { createStatusBoard, type DocumentsStatus } from "./status.ts";
 import { openTabs } from "./tabs.ts";
 import type { OpenSocket, OpenTabChannel } from "./transports/port.ts";
-import { createRelayLink, type RelayLink } from "./transports/relay-link.ts";
 import type { TabLink } from "./transports/tab-link.ts";
 import type { TokenSource } from "./transports/token-source.ts";
 import { createViews, type Views } from "./views/views.ts";
@@ -154,7 +151,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   const records = await persistence.open(recordsDatabase(prefix));
   scope.add(() => records.close());
   // Before the rows that it covers, because another tab may store more of both meanwhile.
-  let cursor = await readCursor(records);
+  const cursor = await readCursor(records);
   const hasJoined = !options.relay || cursor.epoch !== "";
   const received = await loadReceived(records, {
     log,
@@ -171,10 +168,9 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     await store.close();
   }
 
-  const online = createStore(false);
   const shared = createSharedSet({
     openDocument: openShared,
-    onReceived: (name, result) => gaps.settle(name, result),
+    onReceived: (name, result) => relay?.settle(name, result),
     onFailed: report.tellStorage,
   });
   const caughtUp = createCaughtUp(clock, { hasRelay: !!options.relay, hasTabs: !!options.openTabChannel });
@@ -187,69 +183,24 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     onFailed: report.tellStorage,
   });
 
-  // The relay -------------------------------------------------------------------------------------
-
-  const link: RelayLink | undefined =
+  const relay: RelayExchange | undefined =
     options.relay &&
-    createRelayLink({
+    createRelayExchange({
       ...options.relay,
       principal,
       clock,
       random,
-      events: {
-        cursor: () => cursor,
-        welcomed(epoch, resumed) {
-          if (!resumed) cursor = { epoch, sequence: 0 };
-          caughtUp.welcomed();
-        },
-        message: receiveFromRelay,
-        advanced(reached) {
-          cursor = reached;
-          saver.note(reached);
-        },
-        joined() {
-          gaps.joined();
-          shared.joined(cursor.epoch);
-          pool.joined(cursor.epoch);
-          online.set(true);
-          caughtUp.joined();
-          departures.begin();
-        },
-        released() {
-          report.released();
-          shared.joined(cursor.epoch);
-          pool.joined(cursor.epoch);
-        },
-        presences: (entries) => presence.heardRelay(entries),
-        dropped() {
-          shared.dropped();
-          presence.lostRelay();
-          online.set(false);
-          caughtUp.dropped();
-        },
-        problem: report.tell,
-      },
+      cursor,
+      report,
+      saver,
+      shared,
+      caughtUp,
+      parts: () => ({ pool, presence }),
+      take,
+      onJoined: () => departures.begin(),
     });
-
-  const gaps: Gaps = createGaps({
-    rejoin() {
-      cursor = { epoch: "", sequence: 0 };
-      link?.rejoin();
-    },
-    onProblem: (error) => report.problems.emit(error),
-  });
-
-  function receiveFromRelay(name: string, payload: Uint8Array): void {
-    const parsed = parseDocumentName(name);
-    if (parsed.kind === "shared") {
-      shared.receive(parsed, payload);
-      return;
-    }
-    const message = decodeDocumentMessage(payload);
-    if (message.type === "step1") pool.resync(parsed.writer, name, message.stateVector);
-    else if (message.type === "update" || message.type === "step2")
-      gaps.settle(parsed, take(parsed, message.update));
-  }
+  const link = relay?.link;
+  const online = relay?.online ?? createStore(false);
 
   /** Takes up an update of a lane or register, from the relay or another tab. */
   function take(name: OwnedName, update: Uint8Array): Received {
@@ -312,7 +263,6 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     lanes: { log, history, marked: registerChanged, writers: () => registers.all().keys() },
     clock,
     storage: { records, tryLock: (name) => persistence.tryLock(`${prefix}${name}`) },
-    caughtUp: caughtUp.reached,
     reachable,
     onProblem: report.tell,
   });
@@ -438,10 +388,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     caughtUp: caughtUp.reached,
     online,
     problems: report.problems,
-    connect() {
-      gaps.reset();
-      link?.connect();
-    },
+    connect: () => relay?.connect(),
     disconnect: () => link?.disconnect(),
     depart: () => tabs?.depart(),
     flush,

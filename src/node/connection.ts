@@ -1,6 +1,6 @@
 import { mkdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { fileClosed } from "./failure.ts";
+import { fileNotLocal } from "./failure.ts";
 import { prepareSchema, type Schema } from "./schema.ts";
 import { readValue, type SqliteClass, type SqliteConnection, type SqliteStatement } from "./sqlite.ts";
 
@@ -11,8 +11,8 @@ export type Durability = "process" | "power";
 export interface Connection {
   prepare(sql: string): SqliteStatement;
   exec(sql: string): void;
-  /** @throws `crdt/storage-failed` of the reason `closed` where somebody has deleted or replaced the file. */
-  assertInPlace(): void;
+  /** Whether the file is still where it was opened: an open one that was deleted takes writes that nobody would find. */
+  isInPlace(): boolean;
   close(): void;
 }
 
@@ -41,6 +41,7 @@ export function openConnection(
       PRAGMA synchronous = ${durability === "power" ? "FULL" : "NORMAL"};
       PRAGMA fullfsync = ${durability === "power" ? 1 : 0};
     `);
+    if (readValue(connection.prepare("PRAGMA journal_mode")) !== "wal") throw fileNotLocal(path);
     prepareSchema(connection, path, schema);
   } catch (cause) {
     connection.close();
@@ -55,12 +56,7 @@ export function openConnection(
       return statement;
     },
     exec: (sql) => void connection.exec(sql),
-    assertInPlace() {
-      // An open file that was deleted takes writes as before, and nobody would ever find them.
-      if (statSync(path, { bigint: true, throwIfNoEntry: false })?.ino !== ino) {
-        throw fileClosed(path, "was deleted under this process");
-      }
-    },
+    isInPlace: () => statSync(path, { bigint: true, throwIfNoEntry: false })?.ino === ino,
     close() {
       try {
         giveBack(connection);

@@ -68,6 +68,11 @@ export function fileClosed(path: string, what: string): FlockError {
   return storageFailed("closed", path, `${path} ${what}: open it again.`);
 }
 
+/** The error of a database that another process deleted from its file. */
+export function databaseGone(path: string, name: string): FlockError {
+  return storageFailed("closed", path, `${name} was deleted from ${path} by another process: open it again.`);
+}
+
 /** The error of a file that a later version of this library wrote. */
 export function fileNewer(path: string, version: number, known: number): FlockError {
   return new FlockError(
@@ -83,6 +88,15 @@ export function fileForeign(path: string): FlockError {
     "unknown",
     path,
     `${path} is a database of another program: choose a directory of flockstate's own.`,
+  );
+}
+
+/** The error of a file system on which processes can't share a log. */
+export function fileNotLocal(path: string): FlockError {
+  return storageFailed(
+    "unknown",
+    path,
+    `The file system of ${path} does not take SQLite's write-ahead log: use a local disk.`,
   );
 }
 

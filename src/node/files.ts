@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { type Closable, type FlockError, isFlockError } from "../base/index.ts";
+import type { Closable, FlockError } from "../base/index.ts";
 import { type Connection, type Durability, openConnection } from "./connection.ts";
 import { fileClosed, fileFailed, fileInUse } from "./failure.ts";
 import type { Guard, Patience } from "./guard.ts";
@@ -23,9 +23,9 @@ export interface Files {
   /** `onGone` is told where the file is found deleted. @throws `crdt/storage-failed`, `crdt/storage-newer` */
   open(path: string, schema: Schema, onGone?: (error: FlockError) => void): Promise<FileLease>;
   /**
-   * Deletes all that lies below; of a file that is not to go as a whole, `prune` deletes what is.
+   * Deletes all that lies below; of a file that is not to go as a whole, and may be open, `prune` deletes what is.
    *
-   * @throws `crdt/storage-failed` where anybody has anything of it open, before anything is deleted.
+   * @throws `crdt/storage-failed` where anybody has open what is to go as a whole, before anything is deleted.
    */
   remove(below: Below, schema: Schema, prune: (connection: Connection) => void): Promise<void>;
 }
@@ -87,13 +87,13 @@ export function createFiles({ Sqlite, guard, durability, patience }: FilesOption
       try {
         return await queued();
       } catch (cause) {
-        const error = fileFailed(what, path, cause);
-        if (isFlockError(cause) && !file.gone) {
-          file.gone = cause;
+        if (file.connection.isInPlace()) throw fileFailed(what, path, cause);
+        if (!file.gone) {
+          file.gone = fileClosed(path, "was deleted under this process");
           forgetEntry(path, entry);
-          for (const each of file.onGone) each(cause);
+          for (const each of file.onGone) each(file.gone);
         }
-        throw error;
+        throw file.gone;
       }
     }
 
@@ -145,8 +145,8 @@ export function createFiles({ Sqlite, guard, durability, patience }: FilesOption
     async remove({ file, whole, folder, start }, schema, prune) {
       const removeAll = (): void => {
         const doomed = start === undefined ? [folder] : childrenOf(folder, start);
-        const held = [...doomed, ...doomed.flatMap(allIn), file].filter(isHeld);
-        for (const path of held) assertFree(path);
+        const gone = [...doomed, ...doomed.flatMap(allIn), ...(whole ? [file] : [])];
+        for (const path of gone.filter(isHeld)) assertFree(path);
         if (existsSync(file) && !whole) {
           const connection = openConnection(Sqlite, file, { schema, durability });
           prune(connection);
@@ -167,8 +167,13 @@ export function createFiles({ Sqlite, guard, durability, patience }: FilesOption
 function childrenOf(folder: string, start: string): string[] {
   const names = existsSync(folder) ? readdirSync(folder) : [];
   return names
-    .filter((name) => name.startsWith(start) && name !== guardName)
+    .filter((name) => name.startsWith(start) && name !== guardName && !isOwnLock(name, start))
     .map((name) => join(folder, name));
+}
+
+/** Whoever deletes one writer's database holds its lock, which goes with the release. */
+function isOwnLock(name: string, start: string): boolean {
+  return start !== "" && name.endsWith(lockSuffix);
 }
 
 /** What SQLite puts beside a file. */

@@ -1,13 +1,16 @@
 import { resolve } from "node:path";
-import type { Clock } from "../base/index.ts";
+import type { Clock, Closable } from "../base/index.ts";
 import type { Persistence, WebSocketConstructor } from "../crdt/index.ts";
 import type { LocalReferenceStore } from "../refstore/index.ts";
 import type { RoomPlatform } from "../room/index.ts";
 import type { Durability } from "./connection.ts";
+import { createDirectoryStorage } from "./directory-storage.ts";
+import { fileInUse } from "./failure.ts";
 import { createFiles, type FilesOptions } from "./files.ts";
 import { createGuard, type Patience } from "./guard.ts";
 import { deleteDatabases, openKeyValueStore } from "./key-values.ts";
 import { tryLock } from "./locks.ts";
+import { createOpenNames } from "./open-names.ts";
 import { createPaths } from "./paths.ts";
 import { createReferenceStore, referenceFailure } from "./references.ts";
 import { databaseSchema, referenceSchema } from "./schema.ts";
@@ -31,6 +34,7 @@ export interface NodePlatformOptions {
 export interface NodePlatform extends RoomPlatform {
   readonly persistence: Persistence;
   readonly openReferences: (name: string) => Promise<LocalReferenceStore>;
+  readonly storage: NonNullable<RoomPlatform["storage"]>;
 }
 
 /** How often a file that another process has locked is tried. */
@@ -70,7 +74,12 @@ export function createNodePlatform({
     durability,
     patience: { clock: waitingClock, limitMs: busyTimeoutMs, stepMs },
   });
-  return { persistence, openReferences, ...(WebSocket && { WebSocket }) };
+  return {
+    persistence,
+    openReferences,
+    storage: createDirectoryStorage(resolve(directory)),
+    ...(WebSocket && { WebSocket }),
+  };
 }
 
 export interface StorageOptions extends Pick<FilesOptions, "Sqlite" | "durability"> {
@@ -87,27 +96,34 @@ export function createStorage({
 }: StorageOptions): Required<Pick<NodePlatform, "persistence" | "openReferences">> {
   const paths = createPaths(resolve(directory));
   const guard = createGuard(Sqlite, paths.guard, patience);
+  const names = createOpenNames();
   const files = createFiles({ Sqlite, guard, durability, patience });
   return {
     persistence: {
       durable: true,
       locks: true,
-      async open(name, { onFailed } = {}) {
-        const file = await files.open(paths.database(name), databaseSchema, onFailed);
-        return openKeyValueStore(name, file);
+      async open(name, options = {}) {
+        const leave = names.enter(name);
+        try {
+          const file = await files.open(paths.database(name), databaseSchema, options.onFailed);
+          return leaving(await openKeyValueStore(name, file, options), leave);
+        } catch (failure) {
+          leave();
+          throw failure;
+        }
       },
-      attach: (name, document, options = {}) =>
-        attachShared(
-          name,
-          document,
-          () => files.open(paths.database(name), databaseSchema, options.onFailed),
-          options,
-        ),
+      attach(name, document, options = {}) {
+        const openFile = () => files.open(paths.database(name), databaseSchema);
+        return leaving(attachShared(name, document, openFile, options), names.enter(name));
+      },
       tryLock: (name) => tryLock(Sqlite, paths.lock(name), guard),
-      forget: (prefix) =>
-        files.remove(paths.below(prefix), databaseSchema, (connection) =>
+      async forget(prefix) {
+        const open = names.find(prefix);
+        if (open !== undefined) throw fileInUse(paths.database(open));
+        await files.remove(paths.below(prefix), databaseSchema, (connection) =>
           deleteDatabases(connection, prefix),
-        ),
+        );
+      },
     },
     async openReferences(name) {
       try {
@@ -115,6 +131,16 @@ export function createStorage({
       } catch (failure) {
         throw referenceFailure(failure);
       }
+    },
+  };
+}
+
+function leaving<T extends Closable>(opened: T, leave: () => void): T {
+  return {
+    ...opened,
+    async close() {
+      await opened.close();
+      leave();
     },
   };
 }

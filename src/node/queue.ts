@@ -82,7 +82,7 @@ export function createQueue(connection: Connection, { clock, limitMs, stepMs }: 
     connection.exec("BEGIN IMMEDIATE");
     try {
       for (const task of batch) task.run();
-      connection.assertInPlace();
+      if (!connection.isInPlace()) throw new Error("The file was deleted or replaced.");
       connection.exec("COMMIT");
     } catch (cause) {
       rollBack(connection);

@@ -15,7 +15,7 @@ export const databaseSchema: Schema = {
   applicationId: 0x464c4b44,
   version: 1,
   tables: `
-    CREATE TABLE databases (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
+    CREATE TABLE databases (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE) STRICT;
     CREATE TABLE pairs (
       database INTEGER NOT NULL, key TEXT NOT NULL, value ANY, PRIMARY KEY (database, key)
     ) STRICT, WITHOUT ROWID;

@@ -2,13 +2,15 @@ import * as Y from "yjs";
 import { isFlockError } from "../base/index.ts";
 import type { DatabaseOptions, SharedStore } from "../crdt/index.ts";
 import type { Connection } from "./connection.ts";
-import { fileDamaged } from "./failure.ts";
+import { databaseGone, fileDamaged } from "./failure.ts";
 import type { FileLease } from "./files.ts";
-import { enterDatabase } from "./key-values.ts";
+import { enterDatabase, hasDatabase } from "./key-values.ts";
 import { bytesOf } from "./sqlite.ts";
 
 /** Rows beyond the largest are merged into it from this many bytes on, or from as many as it has. */
 const minDebtBytes = 64 * 1024;
+/** What a row costs beside its bytes, as each is read and applied by itself: many small ones are merged sooner. */
+const rowCostBytes = 256;
 
 /** Keeps a shared document as rows of updates; several processes may keep the same one, which append to each other's. */
 export function attachShared(
@@ -23,7 +25,7 @@ export function attachShared(
   let whole = document.store.clients.size > 0;
   let file: FileLease | undefined;
   let database = 0;
-  /** Bytes of rows beyond the largest, and of that. */
+  /** The cost of rows beyond the largest, and the bytes of that. */
   let debtBytes = 0;
   let largestBytes = 0;
   let running: Promise<void> | undefined;
@@ -45,9 +47,8 @@ export function attachShared(
       const rows = await opened.read("read a shared document", (connection) =>
         readRows(connection, database),
       );
-      const sizes = rows.map(({ length }) => length);
-      largestBytes = Math.max(0, ...sizes);
-      debtBytes = sizes.reduce((sum, size) => sum + size, 0) - largestBytes;
+      largestBytes = rows.reduce((largest, { length }) => Math.max(largest, length), 0);
+      debtBytes = costOf(rows) - largestBytes;
       if (!closing) document.transact(() => apply(document, rows), loading);
     } catch (cause) {
       await opened.close();
@@ -88,14 +89,17 @@ export function attachShared(
 
   async function append(opened: FileLease): Promise<void> {
     let taken = 0;
-    let bytes = 0;
+    let cost = 0;
     try {
-      await opened.write("keep a shared document", (connection) => {
+      const isThere = await opened.write("keep a shared document", (connection) => {
+        if (!hasDatabase(connection, database)) return false;
         taken = unsaved.length;
         const rows = whole ? [Y.encodeStateAsUpdate(document)] : unsaved;
-        bytes = rows.reduce((sum, { length }) => sum + length, 0);
+        cost = costOf(rows);
         for (const row of rows) insertRow(connection, database, row);
+        return true;
       });
+      if (!isThere) throw databaseGone(opened.path, name);
     } catch (failure) {
       whole = true;
       unsaved = [];
@@ -103,7 +107,7 @@ export function attachShared(
     }
     whole = false;
     unsaved.splice(0, taken);
-    debtBytes += bytes;
+    debtBytes += cost;
     onWritten();
   }
 
@@ -152,6 +156,10 @@ export function attachShared(
       return closing;
     },
   };
+}
+
+function costOf(rows: readonly Uint8Array[]): number {
+  return rows.reduce((sum, { length }) => sum + length + rowCostBytes, 0);
 }
 
 function readRows({ prepare }: Connection, database: number): Uint8Array[] {

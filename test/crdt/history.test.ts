@@ -8,7 +8,7 @@ import type { LoggedPage } from "../../src/crdt/index.ts";
 import { entryId, type LaneMarks } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 import { createScriptedPages, type ScriptedPages, type WriteLaneOptions, writeLane } from "./history-lane.ts";
-import { readPage } from "./lanes.ts";
+import { readPage, writePage } from "./lanes.ts";
 
 const writer = "ann.planner.AAAAAAAAAAA";
 
@@ -277,6 +277,20 @@ describe("lies", () => {
       expect(await codeOf(collect(history.pagesFrom(writer)))).toBe("crdt/history-corrupt");
     },
   );
+
+  it("HIST-6: a live page that names a later one leads nobody in circles", async () => {
+    const { history, chains, lane, log } = await setUp({ count: 10 });
+    const seal = { hash: lane.page(9).hash, earlier: [] };
+    const lie = writePage(5, 105);
+    const update = lie.append({ bodies: ["lie"], previous: { page: lane.page(9).name, length: 3, seal } });
+    log.take(writer, readPage(lie.name, [update]));
+    const head = { page: lane.page(9).name, hash: lane.page(9).hash };
+    log.take(writer, readPage(head.page, [lane.page(9).update]));
+    expect(await chains.seek(writer, { ...lane.page(5), page: lie.name }, 3)).toBe("lost");
+    expect(chains.seekKnown(writer, { ...lane.page(5), page: lie.name }, 3)).toBe("lost");
+    expect(await codeOf(history.page(writer, 4))).toBe("crdt/history-lost");
+    expect(await codeOf(collect(history.pagesFrom(writer)))).toBe("crdt/history-corrupt");
+  });
 
   it("HIST-6: a jump that leads to another chain is found out before the chains meet", async () => {
     const pages = createScriptedPages();

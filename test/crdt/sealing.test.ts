@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
-import type { EntryLog } from "../../src/crdt/index.ts";
+import { createInMemoryPersistence, type EntryLog } from "../../src/crdt/index.ts";
 import { countBeyondWindow, liveWindow } from "../../src/crdt/sealing/live-window.ts";
+import { readSealBook, type Seal } from "../../src/crdt/sealing/seal-book.ts";
 import { batchKey } from "../../src/crdt/writer-records.ts";
+import type { LaneMarks } from "../../src/protocol/index.ts";
 import { writePage } from "./lanes.ts";
 import { refused } from "./scripted-link.ts";
 import { createWorld, eventually, heads, numbers, pageKeys, rest, untilSealed } from "./sealing-world.ts";
@@ -24,6 +26,48 @@ describe("the live window", () => {
       [Array.from({ length: 67 }, () => page(1, 1)), 3],
     ];
     for (const [pages, beyond] of cases) expect(countBeyondWindow(pages)).toBe(beyond);
+  });
+});
+
+describe("the book of seals", () => {
+  const seal = (number: number): Seal => ({
+    page: { number, client: 4_000_000_000 + number },
+    length: 1_024,
+    hash: number.toString(16).padStart(64, "0"),
+    bytes: 262_144,
+    newest: 1_700_000_000_000 * 1_024,
+  });
+
+  it("SEAL-12: what is noted is read back, by few records, until it is struck out", async () => {
+    const records = await createInMemoryPersistence().open("writer");
+    const seals = Array.from({ length: 130 }, (_, number) => seal(number));
+    const book = await readSealBook(records);
+    await records.write({ put: book.note(seals) });
+    expect(await records.entries("")).toHaveLength(3);
+    const again = await readSealBook(records);
+    expect(seals.map(({ page }) => again.get(page.number))).toEqual(seals);
+    expect([again.get(130), again.names({ number: 5, client: 1 })]).toEqual([undefined, false]);
+    expect([...again.below(66)].map(({ page }) => page.number)).toEqual(
+      Array.from({ length: 66 }, (_, at) => at),
+    );
+    expect(again.earlier(130, 100).map(({ page }) => page.number)).toEqual([128, 126, 122, 114]);
+    await records.write(again.forget(Array.from({ length: 65 }, (_, number) => number)));
+    const after = await readSealBook(records);
+    expect([(await records.entries("")).length, after.get(64), after.get(65)]).toEqual([
+      2,
+      undefined,
+      seals[65],
+    ]);
+  });
+
+  it("SEAL-12: a record that is torn costs its seals, and nothing else", async () => {
+    const records = await createInMemoryPersistence().open("writer");
+    const book = await readSealBook(records);
+    await records.write({ put: book.note([seal(0), seal(1), seal(64)]) });
+    const [[key, value]] = (await records.entries("")) as [[string, Uint8Array]];
+    await records.write({ put: [[key, value.slice(0, -3)]] });
+    const torn = await readSealBook(records);
+    expect([torn.get(0), torn.get(1), torn.get(64)]).toEqual([seal(0), undefined, seal(64)]);
   });
 });
 
@@ -224,6 +268,29 @@ describe("sealing", () => {
     const hashes = new Map(pages.map(({ name, previous }) => [name.number - 1, previous?.seal?.hash]));
     for (const { previous } of pages) {
       for (const { page, hash } of previous?.seal?.earlier ?? []) expect(hash).toBe(hashes.get(page.number));
+    }
+    await writer.close();
+  });
+
+  it("SEAL-7: an old page is reached from the head in a logarithm of jumps, each named by its hash", async () => {
+    const world = createWorld();
+    const { write, writer, look } = await world.open();
+    await write(heads(38));
+    look();
+    await untilSealed(world, 17);
+    for (let wanted = 0; wanted < 17; wanted++) {
+      const { head } = world.marks() as LaneMarks;
+      let at = { number: Number.parseInt(head.page, 10), hash: head.hash };
+      let jumps = 0;
+      for (; at.number > wanted; jumps++) {
+        const { page, seal } = world.relay.seals.get(at.hash)?.previous ?? {};
+        const links = seal && page ? [{ page, hash: seal.hash }, ...seal.earlier] : [];
+        const next = links.filter(({ page: { number } }) => number >= wanted).at(-1);
+        if (!next) throw new Error(`no link from ${at.number} to ${wanted}`);
+        at = { number: next.page.number, hash: next.hash };
+      }
+      expect(jumps).toBeLessThanOrEqual(5);
+      expect(world.relay.seals.get(at.hash)?.heads).toEqual(heads(2, 2 * wanted));
     }
     await writer.close();
   });

@@ -6,6 +6,7 @@ import { createHistory } from "../../src/crdt/history/history.ts";
 import type { View, ViewDefinition, ViewOptions } from "../../src/crdt/index.ts";
 import { createPage, type Page } from "../../src/crdt/page.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
+import type { StoredChange } from "../../src/crdt/persistence/port.ts";
 import type { Lanes } from "../../src/crdt/views/lanes.ts";
 import { createViews } from "../../src/crdt/views/views.ts";
 import {
@@ -87,13 +88,14 @@ export function createReplica(
   {
     records = createInMemoryPersistence(),
     clock = createManualClock(),
-    caughtUp = Promise.resolve(),
     log = createEntryLog(),
+    bend = (change) => change,
   }: {
+    /** Falsifies what views store. */
+    bend?: (change: StoredChange) => StoredChange;
     log?: EntryLog;
     records?: ReturnType<typeof createInMemoryPersistence>;
     clock?: ReturnType<typeof createManualClock>;
-    caughtUp?: Promise<void>;
   } = {},
 ) {
   const marks = new Map<string, LaneMarks>();
@@ -111,11 +113,10 @@ export function createReplica(
       records: {
         get: async (key) => (await store).get(key),
         entries: async (prefix) => (await store).entries(prefix),
-        write: async (change) => (await store).write(change),
+        write: async (change) => (await store).write(bend(change)),
       },
       tryLock: (name) => records.tryLock(name),
     },
-    caughtUp,
     reachable,
     onProblem: (error) => problems.push(error),
   });

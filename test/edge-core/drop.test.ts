@@ -8,7 +8,7 @@ import {
   sharedName,
 } from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates, readPage } from "./documents.ts";
-import { createHarness, grantOf, type Harness, type Peer } from "./room-harness.ts";
+import { createHarness, grantOf, type Harness, type Peer, watchedStorage } from "./room-harness.ts";
 import { dropFrame, frameOf, type Item, itemsOf, joinFrame, type Outgoing, updateFrame } from "./wire.ts";
 
 const page = pageOf(7);
@@ -183,17 +183,8 @@ describe("a drop among other messages", () => {
   });
 
   test("DROP-3: it shares the turn's transaction", () => {
-    const storage = createInMemoryStorage();
     const commits: StorageCommit[] = [];
-    const { room, writer } = filled(
-      createHarness({
-        ...storage,
-        commit(changes) {
-          commits.push(changes);
-          storage.commit(changes);
-        },
-      }),
-    );
+    const { room, writer } = filled(createHarness(watchedStorage((changes) => commits.push(changes))));
     room.crowd();
     commits.length = 0;
     writer.send(dropFrame(page, 3));
@@ -402,17 +393,11 @@ describe("what stays true after a drop", () => {
   });
 
   test("DROP-10: a drop whose commit fails is not acknowledged, and the document stays", () => {
-    const storage = createInMemoryStorage();
     let fails = false;
-    const { room, writer } = filled(
-      createHarness({
-        ...storage,
-        commit(changes) {
-          if (fails) throw new Error("The disk is full.");
-          storage.commit(changes);
-        },
-      }),
-    );
+    const storage = watchedStorage(() => {
+      if (fails) throw new Error("The disk is full.");
+    });
+    const { room, writer } = filled(createHarness(storage));
     fails = true;
     writer.send(dropFrame(page, 3));
     expect([lastMark(writer), writer.closed?.code, room.failures.length]).toEqual([2, 4503, 1]);

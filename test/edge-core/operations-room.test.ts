@@ -113,3 +113,16 @@ test("LOG-1: what a core logs says which room it is", () => {
     level: "warn",
   });
 });
+
+test("METRICS-5: an alarm that was left where it is due is not set again, and comes back after a report", async () => {
+  const { clock, alarms, sent, operations, settle } = operating();
+  const far = clock.now() + 90 * 86_400_000;
+  operations.foundAlarm(far);
+  operations.setAlarm(far);
+  expect(alarms).toEqual([]);
+  operations.observer.count("joins");
+  clock.advance(10_000);
+  operations.turn();
+  await settle();
+  expect([sent.length, alarms.at(-1)]).toEqual([1, far]);
+});

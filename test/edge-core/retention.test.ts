@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { createInMemoryStorage, type RoomStorage, type StorageCommit } from "../../src/edge/index.ts";
 import { registerName, registerRoot, sharedName } from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates } from "./documents.ts";
-import { createHarness, grantOf, type Harness, type HarnessOptions } from "./room-harness.ts";
+import { createHarness, grantOf, type Harness, type HarnessOptions, watchedStorage } from "./room-harness.ts";
 import { itemsOf, updateFrame } from "./wire.ts";
 
 const dayMs = 86_400_000;
@@ -126,15 +126,12 @@ describe("retention", () => {
   });
 
   test("EXPIRE-4: many documents go in pieces, each a turn of its own", () => {
-    const storage = createInMemoryStorage();
     const dropped: number[] = [];
-    const room = openRoom({
-      ...storage,
-      commit(changes: StorageCommit) {
-        if (changes.dropDocuments) dropped.push(changes.dropDocuments.length);
-        storage.commit(changes);
-      },
-    });
+    const room = openRoom(
+      watchedStorage(({ dropDocuments }) => {
+        if (dropDocuments) dropped.push(dropDocuments.length);
+      }),
+    );
     for (let client = 10; client < 80; client++)
       write(room, pageOf(client, `anon.w${client % 3}.x7`), client);
     pass(room, days + 1);
@@ -179,15 +176,12 @@ describe("retention", () => {
   });
 
   test("EXPIRE-6: the day of a document is written once a day, not once a turn", () => {
-    const storage = createInMemoryStorage();
     let written = 0;
-    const room = openRoom({
-      ...storage,
-      commit(changes: StorageCommit) {
-        written += changes.days?.length ?? 0;
-        storage.commit(changes);
-      },
-    });
+    const room = openRoom(
+      watchedStorage(({ days: changed = [] }) => {
+        written += changed.length;
+      }),
+    );
     for (let day = 0; day < 3; day++) {
       for (let times = 0; times < 10; times++) {
         write(room, registerName("anon.planner.x7"), 10 * day + times + 1, times);
@@ -195,7 +189,7 @@ describe("retention", () => {
       room.wake();
       pass(room, 1);
     }
-    expect([written, storage.documentsOf("anon.planner.x7", 1)[0]?.day]).toEqual([2, 2]);
+    expect([written, room.storage.documentsOf("anon.planner.x7", 1)[0]?.day]).toEqual([2, 2]);
   });
 
   test("EXPIRE-7: with 0 days nothing goes, and nobody looks", () => {

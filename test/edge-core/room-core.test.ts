@@ -4,7 +4,7 @@ import { createInMemoryStorage } from "../../src/edge/index.ts";
 import { promptTurns } from "../../src/edge/room/pacing/turns.ts";
 import { maxFrameBytes, maxUpdateBytes } from "../../src/protocol/index.ts";
 import { editedDocument, pageOf, pageUpdates, readPage, remote } from "./documents.ts";
-import { createHarness, grantOf, type Peer } from "./room-harness.ts";
+import { createHarness, grantOf, type Peer, watchedStorage } from "./room-harness.ts";
 import { frameOf, itemsOf, joinFrame, updateFrame } from "./wire.ts";
 
 const page = pageOf(7);
@@ -145,22 +145,15 @@ describe("a turn", () => {
   });
 
   test("RELAY-7: what follows closely shares one transaction, one row a document and one frame a reader", () => {
-    const storage = createInMemoryStorage();
     let commits = 0;
-    const room = createHarness({
-      ...storage,
-      commit(changes) {
-        commits++;
-        storage.commit(changes);
-      },
-    });
+    const room = createHarness(watchedStorage(() => commits++));
     const writer = room.join();
     const other = room.join();
     const reader = room.join();
     const elsewhere = pageUpdates(8, ["a", "b"]);
     writer.send(updateFrame(page, [first]));
     room.crowd();
-    const head = storage.head();
+    const head = room.storage.head();
     commits = 0;
     const before = reader.frames.length;
     const heard = [updatesOf(writer).length, updatesOf(other).length];
@@ -170,12 +163,12 @@ describe("a turn", () => {
     expect(commits).toBe(0);
     room.clock.advance(1);
     expect(commits).toBe(1);
-    expect([...storage.rowsAfter(head)].map(({ sequence, document }) => [sequence - head, document])).toEqual(
-      [
-        [1, 1],
-        [2, 3],
-      ],
-    );
+    expect(
+      [...room.storage.rowsAfter(head)].map(({ sequence, document }) => [sequence - head, document]),
+    ).toEqual([
+      [1, 1],
+      [2, 3],
+    ]);
     expect(reader.frames.length).toBe(before + 1);
     expect(reader.frames.at(-1)?.map(({ type }) => type)).toEqual([
       "name",
@@ -230,15 +223,8 @@ describe("a turn", () => {
   });
 
   test("RELAY-26: a crowd is gathered as long as it lasts, and whoever comes after it is served at once", () => {
-    const storage = createInMemoryStorage();
     let commits = 0;
-    const room = createHarness({
-      ...storage,
-      commit(changes) {
-        commits++;
-        storage.commit(changes);
-      },
-    });
+    const room = createHarness(watchedStorage(() => commits++));
     const writer = room.join();
     const updates = pageUpdates(8, Array.from({ length: 401 }, String));
     commits = 0;

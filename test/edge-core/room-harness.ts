@@ -11,6 +11,7 @@ import {
   type RoomSocket,
   type RoomStorage,
   type SocketAttachment,
+  type StorageCommit,
 } from "../../src/edge/index.ts";
 import { promptTurns } from "../../src/edge/room/pacing/turns.ts";
 import { parseScopes } from "../../src/protocol/index.ts";
@@ -97,6 +98,20 @@ export interface Harness {
   crowd(): void;
   /** Lets the peers take what they were sent, and the clock's timers run, until nothing more comes. */
   drain(...peers: readonly Peer[]): void;
+}
+
+/** A storage that tells each commit before it is made. */
+export function watchedStorage(
+  watch: (changes: StorageCommit) => void,
+  storage: RoomStorage = createInMemoryStorage(),
+): RoomStorage {
+  return {
+    ...storage,
+    commit(changes) {
+      watch(changes);
+      storage.commit(changes);
+    },
+  };
 }
 
 export interface HarnessOptions {

@@ -24,6 +24,21 @@ function listOf(count: number): Y.Doc {
 }
 
 describe("what it takes to place items", () => {
+  test("COMPACT-12: origins that lead round in a circle have an end", () => {
+    const doc = listOf(3);
+    const towards = (client: number): StructSpec => ({
+      ...atStart,
+      parent: undefined,
+      right: [client, 0],
+    });
+    const circle = buildUpdate([
+      { client: 6, clock: 0, structs: [towards(5)] },
+      { client: 5, clock: 0, structs: [towards(6)] },
+    ]);
+    expect(walkCost(doc, circle, any)).toBeLessThan(100);
+    expect(walkCost(doc, blockOf([{ ...towards(7) }], 7), any)).toBeLessThan(100);
+  });
+
   test("COMPACT-12: items that each pass a list cost its length, whatever their client", () => {
     const doc = new Y.Doc();
     // Not merged: each lies before the one before it.

@@ -10,7 +10,7 @@ import {
 import { editedDocument, remote } from "../edge-core/documents.ts";
 import { frameOf, itemsOf, updateFrame } from "../edge-core/wire.ts";
 import { countRows, join, open, type RelayClient, wake } from "./relay-client.ts";
-import { createStockSocket, type StockSocket } from "./stock-websocket.ts";
+import { createStockSocket, eventually, type StockSocket } from "./stock-websocket.ts";
 
 const base = "ws://localhost:8787";
 let rooms = 0;
@@ -38,19 +38,6 @@ async function connect(room: string, { name = "shared", doc = new Y.Doc() } = {}
   open$.add(provider);
   if (!provider.synced) await new Promise<void>((resolve) => provider.once("sync", () => resolve()));
   return { doc, provider, sockets };
-}
-
-/** Waits until the condition holds, looking after each update of the document. */
-function eventually(doc: Y.Doc, condition: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (!condition()) return;
-      doc.off("update", look);
-      resolve();
-    };
-    doc.on("update", look);
-    look();
-  });
 }
 
 function awareness({ provider }: Stock, condition: () => boolean): Promise<void> {

@@ -1,4 +1,5 @@
 import type { WebsocketProvider } from "y-websocket";
+import type * as Y from "yjs";
 import { upgrade } from "./relay-client.ts";
 
 /** A socket that a test can break. */
@@ -63,4 +64,17 @@ export function createStockSocket() {
   }
 
   return { Socket: Socket as unknown as SocketClass, sockets };
+}
+
+/** Waits until the condition holds, looking after each update of the document. */
+export function eventually(doc: Y.Doc, condition: () => boolean): Promise<void> {
+  return new Promise((resolve) => {
+    const look = () => {
+      if (!condition()) return;
+      doc.off("update", look);
+      resolve();
+    };
+    doc.on("update", look);
+    look();
+  });
 }

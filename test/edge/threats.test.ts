@@ -7,7 +7,7 @@ import { buildUpdate, content, type StructSpec } from "../protocol/gate/build.ts
 import { emptyContext } from "../protocol/gate/contexts.ts";
 import { attacks } from "../threats/attacks.ts";
 import { join, open } from "./relay-client.ts";
-import { createStockSocket } from "./stock-websocket.ts";
+import { createStockSocket, eventually } from "./stock-websocket.ts";
 
 const providers = new Set<WebsocketProvider>();
 let rooms = 0;
@@ -25,19 +25,6 @@ async function connect(room: string, doc = new Y.Doc()): Promise<Y.Doc> {
   providers.add(provider);
   if (!provider.synced) await new Promise<void>((resolve) => provider.once("sync", () => resolve()));
   return doc;
-}
-
-/** Waits until the condition holds, looking after each update of the document. */
-function eventually(doc: Y.Doc, condition: () => boolean): Promise<void> {
-  return new Promise((resolve) => {
-    const look = () => {
-      if (!condition()) return;
-      doc.off("update", look);
-      resolve();
-    };
-    doc.on("update", look);
-    look();
-  });
 }
 
 function codeOf(structs: StructSpec[]): string {

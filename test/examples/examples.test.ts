@@ -34,7 +34,7 @@ function readAllDoors(): Door[] {
 
 function readExamples(): Example[] {
   const inSources = [...sources].flatMap(([path, source]) => examplesOfSource(`src/${path}`, source));
-  const inPages = ["README.md", "docs/node.md"].flatMap((page) =>
+  const inPages = ["README.md", "docs/node.md", "docs/simulator.md"].flatMap((page) =>
     examplesOfMarkdown(page, readFileSync(projectDir + page, "utf8")),
   );
   return [...inSources, ...inPages];
@@ -79,7 +79,7 @@ beforeAll(() => {
   );
   // An error elsewhere is for `npm run types` to tell.
   diagnostics = run.stdout.split("\n").filter((line) => line.startsWith(`${generated}/`));
-});
+}, 60_000);
 
 const load = (file: string): Promise<unknown> =>
   import(/* @vite-ignore */ `${projectDir}${generated}/${file}`);

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { expect, test, vi } from "vitest";
 import { type createWebSocketOpener, openRoom, text } from "../../src/index.ts";
 import { createNodePlatform } from "../../src/node/index.ts";
@@ -58,9 +59,25 @@ describeDrivers("a room on a Node platform", (sqlite) => {
     await again.close();
   });
 
+  test("NODE-11: says how much its directory holds, and what the disk has for it", async () => {
+    const { storage, persistence } = createNodePlatform({ directory: join(newDirectory(), "new"), sqlite });
+    expect(await storage.estimate()).toEqual({});
+    const store = await persistence.open("room/a");
+    await store.write({ put: [["key", new Uint8Array(1_000_000)]] });
+    const { usage = 0, quota = 0 } = await storage.estimate();
+    expect(usage).toBeGreaterThan(1_000_000);
+    expect(quota).toBeGreaterThan(usage);
+    expect([await storage.persist(), await storage.persisted()]).toEqual([true, true]);
+    await store.close();
+  });
+
   test("NODE-11: hands on the socket class, and nothing of the machine that it was not given", () => {
     const options = { directory: newDirectory(), sqlite };
-    expect(Object.keys(createNodePlatform(options)).sort()).toEqual(["openReferences", "persistence"]);
+    expect(Object.keys(createNodePlatform(options)).sort()).toEqual([
+      "openReferences",
+      "persistence",
+      "storage",
+    ]);
     class WebSocketClass extends EventTarget {}
     const WebSocket = WebSocketClass as unknown as Parameters<typeof createWebSocketOpener>[0];
     expect(createNodePlatform({ ...options, WebSocket }).WebSocket).toBe(WebSocket);

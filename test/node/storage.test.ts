@@ -184,6 +184,29 @@ describeDrivers("files of SQLite", (Sqlite, name) => {
     await (await persistence.open("room/a")).close();
   });
 
+  test("NODE-4: a value that is no JSON any more is told, and the others are read", async () => {
+    const directory = newDirectory();
+    const { persistence } = openStorage(Sqlite, directory);
+    const store = await persistence.open("room/a");
+    await store.write({ put: [["bad", 1] as const, ["good", 2] as const] });
+    const raw = new Sqlite(join(directory, "room.sqlite"));
+    raw.exec("UPDATE pairs SET value = '{' WHERE key = 'bad'");
+    raw.close();
+    await expect(store.get("bad")).rejects.toThrow(/damaged/);
+    expect(await store.get("good")).toBe(2);
+    await store.close();
+  });
+
+  test("NODE-4: a file system that takes no log is refused by name", async () => {
+    const Logless = class extends createFaultySqlite(Sqlite).Sqlite {
+      override exec(sql: string): void {
+        super.exec(sql.replace("journal_mode = WAL", "journal_mode = DELETE"));
+      }
+    };
+    const { persistence } = openStorage(Logless, newDirectory());
+    await expect(persistence.open("room/a")).rejects.toThrow(/use a local disk/);
+  });
+
   test("NODE-4: a file of a later version is crdt/storage-newer, one of another program is refused", async () => {
     const directory = newDirectory();
     const { persistence, openReferences } = openStorage(Sqlite, directory);
@@ -275,6 +298,32 @@ describeDrivers("files of SQLite", (Sqlite, name) => {
     await store.close();
   });
 
+  test("NODE-7: one database is forgotten by whoever holds its lock, while others of its file are open", async () => {
+    const directory = newDirectory();
+    const { persistence } = openStorage(Sqlite, directory);
+    const another = openStorage(Sqlite, directory).persistence;
+    const [kept, doomed] = [
+      await persistence.open("room/writer/a.b.c"),
+      await another.open("room/writer/x.y.z"),
+    ];
+    await doomed.write({ put: [["key", 1]] });
+    const release = await persistence.tryLock("room/writer/x.y.z");
+    await expect(another.forget("room/writer/x.y.z")).rejects.toMatchObject({
+      details: { reason: "blocked" },
+    });
+    await persistence.forget("room/writer/x.y.z");
+    expect(await another.tryLock("room/writer/x.y.z")).toBeUndefined();
+    release?.();
+    await kept.write({ put: [["key", 2]] });
+    expect(await kept.get("key")).toBe(2);
+    // Without its lock another process may still have it: it hears so, and writes no row that nobody would find.
+    const told = doomed.write({ put: [["key", 3]] });
+    await expect(told).rejects.toMatchObject({ details: { reason: "closed" } });
+    const again = await persistence.open("room/writer/x.y.z");
+    expect(await again.entries("")).toEqual([]);
+    await Promise.all([kept, doomed, again].map((store) => store.close()));
+  });
+
   test("NODE-7: forgetting a room takes its references, its locks and their folders", async () => {
     const directory = newDirectory();
     const { persistence, openReferences } = openStorage(Sqlite, directory);
@@ -301,6 +350,28 @@ describeDrivers("files of SQLite", (Sqlite, name) => {
     expect(next).toBeDefined();
     next?.();
     expect(existsSync(path)).toBe(false);
+  });
+
+  test("NODE-9: thousands of small changes of a shared document are merged, though they are few bytes", async () => {
+    const directory = newDirectory();
+    const { persistence } = openStorage(Sqlite, directory);
+    const document = new Y.Doc();
+    const shared = persistence.attach("room/document", document);
+    await shared.loaded;
+    for (let turn = 0; turn < 20; turn++) {
+      for (let change = 0; change < 100; change++) document.getText("t").insert(0, "x");
+      await shared.confirm();
+    }
+    await shared.close();
+    const raw = new Sqlite(join(directory, "room.sqlite"));
+    const { rows } = raw.prepare("SELECT count(*) AS rows FROM updates").get() as { rows: number };
+    raw.close();
+    expect(rows).toBeLessThan(500);
+    const again = new Y.Doc();
+    const reader = persistence.attach("room/document", again);
+    await reader.loaded;
+    expect(again.getText("t").length).toBe(2_000);
+    await reader.close();
   });
 
   test("NODE-9: what is deleted is given back to the disk, and large writes leave no large log", async () => {

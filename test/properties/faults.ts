@@ -70,8 +70,8 @@ export function hastyRelay(size: number): typeof relayCode {
   };
 }
 
-/** A disk that says of some writes that they are done and does nothing. */
-export function lyingDisk(drops: (database: string, change: StoredChange) => boolean): Tamper {
+/** A disk that says of writes that they are done, and does as much of each as `alter` leaves; undefined for nothing. */
+function unfaithfulDisk(alter: (database: string, change: StoredChange) => StoredChange | undefined): Tamper {
   return ({ platform }) => {
     const { persistence } = platform;
     if (!persistence) return platform;
@@ -79,12 +79,13 @@ export function lyingDisk(drops: (database: string, change: StoredChange) => boo
       ...platform,
       persistence: {
         ...persistence,
-        async open(name) {
-          const store: KeyValueStore = await persistence.open(name);
+        async open(name, options) {
+          const store: KeyValueStore = await persistence.open(name, options);
           return {
             ...store,
             write: async (change) => {
-              if (!drops(name, change)) await store.write(change);
+              const rest = alter(name, change);
+              if (rest) await store.write(rest);
             },
           };
         },
@@ -92,6 +93,17 @@ export function lyingDisk(drops: (database: string, change: StoredChange) => boo
     };
   };
 }
+
+/** A disk that says of some writes that they are done and does nothing. */
+export function lyingDisk(drops: (database: string, change: StoredChange) => boolean): Tamper {
+  return unfaithfulDisk((name, change) => (drops(name, change) ? undefined : change));
+}
+
+/** A disk that keeps a cursor without what it covers. */
+export const forgetfulDisk: Tamper = unfaithfulDisk((_, { put = [], ...change }) => {
+  const cursor = put.filter(([key]) => key === "cursor");
+  return cursor.length > 0 ? { ...change, put: cursor } : { ...change, put };
+});
 
 /** Handlers that acknowledge first and work afterwards. */
 export const hastyHandling: Handling = async (finish) => {

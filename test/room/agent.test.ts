@@ -127,3 +127,33 @@ describe("an agent whose database was lost", () => {
     expect(contents(again)).toEqual(["kept", "new"]);
   });
 });
+
+describe("an agent that is new in a browser", () => {
+  it("MSG-13: handles nothing again on the word of a tab that opened with it and knows as little", async () => {
+    for (let seed = 0; seed < 20; seed++) {
+      const simulation = createSimulation({ seed, relay: relayCode });
+      try {
+        const far = await open(simulation, simulation.replica("far"));
+        const asker = await simulation.until(far.agent("asker"));
+        const lost = simulation.replica("lost");
+        const before = await open(simulation, lost);
+        const handled: unknown[] = [];
+        const worker = await simulation.until(before.agent("worker"));
+        worker.onMessage({}, ({ content }) => handled.push(content), { consumer: "mail" });
+        const sent = await simulation.until(asker.send({ to: "worker", type: "QUERY", content: seed }));
+        await simulation.until(sent.settled("delivered"));
+        lost.crash();
+        const tabs = ["left", "right"].map((name) => simulation.replica(name, { browser: "fresh" }));
+        const rooms = await simulation.until(Promise.all(tabs.map((tab) => tab.open("lab"))));
+        for (const room of rooms) {
+          const again = await simulation.until(room.agent("worker"));
+          again.onMessage({}, ({ content }) => handled.push(content), { consumer: "mail" });
+        }
+        await simulation.advance(10_000);
+        expect([seed, handled]).toEqual([seed, [seed]]);
+      } finally {
+        await simulation.close();
+      }
+    }
+  });
+});

@@ -63,7 +63,7 @@ export function createChains(log: EntryLog, pages: Pick<PageStore, "get">): Chai
     async seek(writer, from, number, options = {}) {
       let at: Sought = from;
       while (typeof at !== "string" && at.page.number !== number) {
-        at = at.page.number < number ? "absent" : towards(await headerOf(writer, at, options), number);
+        at = at.page.number < number ? "absent" : towards(at, await headerOf(writer, at, options), number);
       }
       return at;
     },
@@ -72,7 +72,7 @@ export function createChains(log: EntryLog, pages: Pick<PageStore, "get">): Chai
       while (typeof at !== "string" && at.page.number !== number) {
         const header: Header | undefined = known(writer, at);
         if (at.page.number > number && !header) return "unknown";
-        at = at.page.number < number || !header ? "absent" : towards(header, number);
+        at = at.page.number < number || !header ? "absent" : towards(at, header, number);
       }
       return at;
     },
@@ -88,11 +88,13 @@ export function createChains(log: EntryLog, pages: Pick<PageStore, "get">): Chai
             throw failure;
           });
           for (const earlier of linksOf(previous)) {
-            if (earlier.page.number >= floor) stack.push({ link: earlier, isOpened: false });
+            const isBelow = earlier.page.number < link.page.number;
+            if (isBelow && earlier.page.number >= floor) stack.push({ link: earlier, isOpened: false });
           }
           if (stack.at(-1) !== top) continue;
         }
         stack.pop();
+        if (link.page.number < floor) continue;
         yield link;
         floor = link.page.number + 1;
       }
@@ -104,8 +106,9 @@ function isGone(failure: unknown): boolean {
   return isFlockError(failure, "refstore/not-found") || isFlockError(failure, "crdt/history-corrupt");
 }
 
-/** The furthest jump from a page that does not pass the number. */
-function towards({ previous }: Header, number: number): Sought {
+/** The furthest jump back from a page that does not pass the number; a live page may lie, and must not lead in circles. */
+function towards(from: ChainLink, { previous }: Header, number: number): Sought {
   if (!previous || previous.page.number < number) return "absent";
-  return linksOf(previous).findLast(({ page }) => page.number >= number) ?? "lost";
+  const links = linksOf(previous).filter(({ page }) => page.number < from.page.number);
+  return links.findLast(({ page }) => page.number >= number) ?? "lost";
 }

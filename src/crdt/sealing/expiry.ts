@@ -10,6 +10,8 @@ export function firstKept(
   { historyMs, historyBytes }: Pick<Retention, "historyMs" | "historyBytes">,
   nowMs: number,
 ): number {
+  // Asked of every long lane upon opening, and mostly in vain.
+  if (historyMs === Number.POSITIVE_INFINITY && historyBytes === Number.POSITIVE_INFINITY) return first;
   let bytes = 0;
   for (let number = first; number < low; number++) bytes += seals.get(number)?.bytes ?? 0;
   let kept = first;

@@ -1,13 +1,7 @@
-import * as z from "zod/mini";
-import { sha256Hex, type Timestamp } from "../../base/index.ts";
-import {
-  comparePages,
-  encodeSeal,
-  formatPageName,
-  type PageLink,
-  type PageName,
-  parsePageName,
-} from "../../protocol/index.ts";
+import * as decoding from "lib0/decoding";
+import * as encoding from "lib0/encoding";
+import { fromHex, sha256Hex, type Timestamp, toHex } from "../../base/index.ts";
+import { comparePages, encodeSeal, type PageLink, type PageName } from "../../protocol/index.ts";
 import type { Page } from "../page.ts";
 import type { KeyValueStore, StoredChange, StoredValue } from "../persistence/port.ts";
 
@@ -39,18 +33,9 @@ export interface SealBook {
 }
 
 const prefix = "seals/";
-/** Seals of one record: an opening reads few, and a page rewrites 8 kB at most. */
+/** Seals of one record: an opening of a long lane reads few of them, and a page rewrites 4 kB at most. */
 const sealsPerRecord = 64;
-
-const recordSchema = z.array(
-  z.strictObject({
-    page: z.string(),
-    length: z.int().check(z.positive()),
-    hash: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-    bytes: z.int().check(z.positive()),
-    newest: z.int().check(z.nonnegative()),
-  }),
-);
+const hashBytes = 32;
 
 /** Seals a page. `latest` bounds the clock that it goes by, as one far ahead would outlive every retention. */
 export async function sealPage(
@@ -67,66 +52,102 @@ export async function sealPage(
   };
 }
 
-/** Reads the seals that a writer's database names. */
+/** Reads the seals that a writer's database names; each record is decoded once it is asked for. */
 export async function readSealBook(records: KeyValueStore): Promise<SealBook> {
-  /** In the order of their numbers, as they are noted. */
-  const seals = new Map<number, Seal>();
-  for (const [, value] of await records.entries(prefix)) {
-    const parsed = z.safeParse(recordSchema, value);
-    // A record that does not read costs the links to its pages; the pages themselves stand in the chain.
-    for (const { page: text, ...rest } of parsed.success ? parsed.data : []) {
-      const page = parsePageName(text);
-      if (page) seals.set(page.number, { page, ...rest });
-    }
+  /** By the number of the record, in order. */
+  const read = new Map<number, Uint8Array | Map<number, Seal>>();
+  for (const [key, value] of await records.entries(prefix)) {
+    if (value instanceof Uint8Array) read.set(Number(key.slice(prefix.length)), value);
   }
 
-  function recordOf(number: number): number {
-    return Math.floor(number / sealsPerRecord);
+  function sealsOf(record: number): Map<number, Seal> | undefined {
+    const held = read.get(record);
+    if (!(held instanceof Uint8Array)) return held;
+    const decoded = decodeRecord(held);
+    read.set(record, decoded);
+    return decoded;
   }
 
-  /** What the records of these numbers now hold. */
+  const get = (number: number): Seal | undefined => sealsOf(recordOf(number))?.get(number);
+
+  /** What is to be stored of the records of these numbers. */
   function changeOf(numbers: readonly number[]): { put: [string, StoredValue][]; remove: string[] } {
     const change: { put: [string, StoredValue][]; remove: string[] } = { put: [], remove: [] };
     for (const record of new Set(numbers.map(recordOf))) {
       const key = `${prefix}${String(record).padStart(8, "0")}`;
-      const held: StoredValue[] = [];
-      for (let number = record * sealsPerRecord; recordOf(number) === record; number++) {
-        const seal = seals.get(number);
-        if (seal) held.push({ ...seal, page: formatPageName(seal.page) });
-      }
-      if (held.length > 0) change.put.push([key, held as StoredValue]);
+      const seals = sealsOf(record);
+      if (seals && seals.size > 0) change.put.push([key, encodeRecord(seals.values())]);
       else change.remove.push(key);
     }
     return change;
   }
 
   return {
-    get: (number) => seals.get(number),
+    get,
     names(page) {
-      const seal = seals.get(page.number);
+      const seal = get(page.number);
       return seal !== undefined && comparePages(seal.page, page) === 0;
     },
     earlier(number, first) {
       const links: PageLink[] = [];
       for (let distance = 2; number - distance >= first; distance *= 2) {
-        const seal = seals.get(number - distance);
+        const seal = get(number - distance);
         if (seal) links.push({ page: seal.page, hash: seal.hash });
       }
       return links;
     },
     *below(number) {
-      for (const seal of seals.values()) {
-        if (seal.page.number >= number) return;
-        yield seal;
+      for (const record of read.keys()) {
+        if (record > recordOf(number)) return;
+        for (const seal of sealsOf(record)?.values() ?? []) if (seal.page.number < number) yield seal;
       }
     },
     note(noted) {
-      for (const seal of noted) seals.set(seal.page.number, seal);
+      for (const seal of noted) {
+        const record = recordOf(seal.page.number);
+        const seals = sealsOf(record) ?? new Map<number, Seal>();
+        read.set(record, seals);
+        seals.set(seal.page.number, seal);
+      }
       return changeOf(noted.map(({ page }) => page.number)).put;
     },
     forget(numbers) {
-      for (const number of numbers) seals.delete(number);
+      for (const number of numbers) sealsOf(recordOf(number))?.delete(number);
       return changeOf(numbers);
     },
   };
+}
+
+function recordOf(number: number): number {
+  return Math.floor(number / sealsPerRecord);
+}
+
+function encodeRecord(seals: Iterable<Seal>): Uint8Array {
+  const encoder = encoding.createEncoder();
+  for (const { page, length, hash, bytes, newest } of seals) {
+    encoding.writeVarUint(encoder, page.number);
+    encoding.writeVarUint(encoder, page.client);
+    encoding.writeVarUint(encoder, length);
+    encoding.writeUint8Array(encoder, fromHex(hash));
+    encoding.writeVarUint(encoder, bytes);
+    encoding.writeVarUint(encoder, newest);
+  }
+  return encoding.toUint8Array(encoder);
+}
+
+function decodeRecord(record: Uint8Array): Map<number, Seal> {
+  const decoder = decoding.createDecoder(record);
+  const seals = new Map<number, Seal>();
+  try {
+    while (decoding.hasContent(decoder)) {
+      const page = { number: decoding.readVarUint(decoder), client: decoding.readVarUint(decoder) };
+      const length = decoding.readVarUint(decoder);
+      const hash = toHex(decoding.readUint8Array(decoder, hashBytes));
+      const bytes = decoding.readVarUint(decoder);
+      seals.set(page.number, { page, length, hash, bytes, newest: decoding.readVarUint(decoder) });
+    }
+  } catch {
+    // A record that does not read costs links to its pages; the pages themselves stand in the chain.
+  }
+  return seals;
 }

@@ -122,6 +122,7 @@ export function createSealer(options: SealerOptions): Sealer {
     const marks = register.get()?.lane;
     if (marks && hasLeftovers(marks)) {
       areMarksRelayed ??= await register.publish();
+      signal.throwIfAborted();
       if (!areMarksRelayed) {
         rests = true;
         return;

@@ -8,13 +8,8 @@ export interface Coverage {
   /** Notes that the sealed page of a number is dealt with whole. */
   close(writer: string, number: number): void;
   isClosed(writer: string, number: number): boolean;
-  /** Pages of lower numbers are none of the view's matter, while nothing of the lane is closed. */
-  startAt(writer: string, number: number): void;
-  has(writer: string): boolean;
   /** The lowest number whose sealed page is not known to be dealt with. */
   firstOpen(writer: string): number;
-  /** The writers of whose lanes anything is dealt with. */
-  writers(): Iterable<string>;
   toJson(): Json;
   /** Takes what `toJson` gave; false where it cannot be read. */
   restore(stored: Json): boolean;
@@ -24,7 +19,7 @@ interface LaneCoverage {
   lengths: Map<string, number>;
   /** Numbers at or above `below` that are closed. */
   closed: Set<number>;
-  /** Every lower number is closed, or not the view's matter. */
+  /** Every lower number is closed. */
   below: number;
 }
 
@@ -55,13 +50,7 @@ export function createCoverage(): Coverage {
       const lane = lanes.get(writer);
       return lane !== undefined && (number < lane.below || lane.closed.has(number));
     },
-    startAt(writer, number) {
-      const lane = laneOf(writer);
-      if (lane.closed.size === 0) lane.below = number;
-    },
-    has: (writer) => lanes.has(writer),
     firstOpen: (writer) => lanes.get(writer)?.below ?? 0,
-    writers: () => lanes.keys(),
     toJson: () =>
       Object.fromEntries(
         [...lanes].map(([writer, { lengths, closed, below }]) => [

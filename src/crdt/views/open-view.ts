@@ -44,7 +44,6 @@ export function openView<State>(
     coverage: createCoverage(),
     reach,
     until,
-    onLane: begin,
   });
   const { folds, coverage, waiting, stale, suspects, settle } = keys;
   const hooks = createHooks({ folds, guarded, settle });
@@ -55,11 +54,10 @@ export function openView<State>(
     keys,
     guarded,
     isReading: reach !== "live",
-    onLane: beginAtMark,
     archived,
     isHeard: () => isReady && hooks.isHeard(),
     onPause: finish,
-    onDone: becomeReady,
+    onDone: done,
     onProblem,
   });
   const stops: Undo[] = [];
@@ -67,26 +65,9 @@ export function openView<State>(
   let keeper: Keeper | undefined;
   let isStarted = false;
   let isReady = false;
-  /** Whether lanes that appear now are new to this replica alone, which joins, or new to the room. */
-  let isJoining = false;
-  /** Whether the view starts without a snapshot. */
-  let isFirstTime = true;
   let closing: Promise<void> | undefined;
 
   // Arrivals --------------------------------------------------------------------------------------
-
-  /** What was sealed of a lane before this replica knew of it is none of an open view's matter. */
-  function begin(writer: string): void {
-    const [oldest] = log.pages(writer);
-    if (reach === "open" && (isJoining || isFirstTime) && oldest) {
-      coverage.startAt(writer, oldest.name.number);
-    }
-  }
-
-  function beginAtMark(writer: string): void {
-    const low = !isJoining || coverage.has(writer) ? undefined : lanes.history.marks(writer)?.low;
-    if (low !== undefined) coverage.startAt(writer, low);
-  }
 
   function arrive({ arrived, placed }: Arrival): void {
     const clocks = new Map(placed.map(({ entry, effective }) => [entry.id, effective]));
@@ -114,9 +95,13 @@ export function openView<State>(
     if (isReady && (stale.size > 0 || suspects.size > 0)) reader.start();
   }
 
-  /** A closed key that nothing live is left of leaves memory, where the view is of the open ones. */
+  /**
+   * A closed key that nothing live is left of leaves memory, where the view is of the open ones; not while pages are
+   * being read, which may have more of it.
+   */
   function archiveIfDone(fold: KeyFold<State> | undefined): void {
-    if (reach !== "open" || !fold?.isClosed || fold.isLoading || fold.placed.length > 0) return;
+    if (reach !== "open" || !isReady || reader.isBusy()) return;
+    if (!fold?.isClosed || fold.isLoading || fold.placed.length > 0) return;
     for (const page of fold.pages) if (isLivePage(lanes, page)) return;
     keeper?.archive(fold.key);
     folds.delete(fold.key);
@@ -147,7 +132,6 @@ export function openView<State>(
       if (found && coverage.restore(found.coverage)) {
         for (const id of found.waiting) waiting.add(id);
         for (const each of found.keys) keys.restore({ ...each, state: each.state as State });
-        isFirstTime = false;
       }
       keeper = createKeeper({
         snapshots,
@@ -171,22 +155,13 @@ export function openView<State>(
   }
 
   function start(): void {
-    isJoining = reach === "open" && isFirstTime && log.size === 0;
-    if (isJoining) {
-      void ports.caughtUp.then(() => {
-        isJoining = false;
-      });
-    }
     const placed: Placed[] = [];
     for (const writer of log.writers()) {
-      if (!coverage.has(writer)) begin(writer);
       for (const page of log.pages(writer)) placed.push(...takeLive(writer, page));
     }
     isStarted = true;
-    isFirstTime = false;
     placed.sort(comparePlaces).forEach(keys.fold);
     finish();
-    for (const fold of [...folds.values()]) archiveIfDone(fold);
     stops.push(
       order.changed.on(arrive),
       log.released.on(released),
@@ -194,7 +169,7 @@ export function openView<State>(
       ports.reachable.on(reader.startAgain),
     );
     if (reader.hasWork()) reader.start();
-    else becomeReady();
+    else done();
   }
 
   /** Counts a live page as dealt with, and returns what is to be folded of it. */
@@ -211,11 +186,14 @@ export function openView<State>(
     });
   }
 
-  function becomeReady(): void {
-    if (isReady) return;
-    hooks.begin();
-    isReady = true;
-    ready.resolve();
+  /** All that the view is of has folded. */
+  function done(): void {
+    if (!isReady) {
+      hooks.begin();
+      isReady = true;
+      ready.resolve();
+    }
+    if (reach === "open") for (const fold of [...folds.values()]) archiveIfDone(fold);
   }
 
   async function end(): Promise<void> {
@@ -245,14 +223,15 @@ export function openView<State>(
       const fold = folds.get(key);
       const kept = [...order.waiting()].filter(({ entry }) => guarded.key(entry) === key);
       if (!fold && kept.length === 0) return undefined;
-      if (!isReady || fold?.isLoading || kept.some(({ isLoading }) => isLoading)) return "loading";
+      const isLoading = !isReady || fold?.isLoading || reader.isBusy();
+      if (isLoading || kept.some((each) => each.isLoading)) return "loading";
       return kept.length > 0 ? "waiting" : "ready";
     },
     ready: ready.promise,
     async fetch(key, { signal } = {}) {
       if (closing) throw new FlockError("crdt/closed", "The view is closed.");
       const fold = folds.get(key);
-      if (fold && isReady && !fold.isLoading) return settle(fold);
+      if (fold && isReady && !fold.isLoading && !reader.isBusy()) return settle(fold);
       const kept = fold ? undefined : await archived(key);
       if (kept) return kept.state as State;
       const wants = (each: string): boolean => each === key;

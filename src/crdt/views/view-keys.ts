@@ -9,7 +9,7 @@ import type { Order } from "./order.ts";
 import { comparePlaces, type Placed, pageKey } from "./place.ts";
 import { liveEntries } from "./sealed-reading.ts";
 
-/** What a view is of: all of history; the keys that are open; or a window on what is live. */
+/** What a view keeps in memory: all keys; those that are open; or those of a window on what is live. */
 export type Reach = "all" | "open" | "live";
 
 /** The keys of a view, and which of its entries have folded. */
@@ -20,7 +20,7 @@ export interface ViewKeys<State> {
   readonly waiting: Set<string>;
   /** Keys of which entries have to be read back: from the pages that are known, or from all of history. */
   readonly stale: Map<string, "pages" | "history">;
-  /** Keys that may have entries which were let go of, and the parents that say so. */
+  /** Keys that may have been in memory before, and the parents that say so. */
   readonly suspects: Map<string, Set<string>>;
   /** Takes up an entry once; without a clock it waits for a parent. */
   deal(entry: Entry, effective: Timestamp | undefined): void;
@@ -51,13 +51,11 @@ export interface ViewKeysOptions<State> {
   coverage: Coverage;
   reach: Reach;
   until: Timestamp;
-  /** A lane is met for the first time. */
-  onLane(writer: string): void;
 }
 
 /** Creates the keys of a view. */
 export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys<State> {
-  const { lanes, order, guarded, coverage, reach, until, onLane } = options;
+  const { lanes, order, guarded, coverage, reach, until } = options;
   const { log } = lanes;
   const folder = createKeyFolder<State>((key, state, { entry }) => guarded.step(key, state, entry));
   const folds = new Map<string, KeyFold<State>>();
@@ -82,7 +80,7 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
       folder.addToWindow(made, placed);
       return;
     }
-    if (reach === "open") suspect(made, entry, present === undefined);
+    if (reach === "open" && !present) suspect(made, entry);
     add(made, placed);
   }
 
@@ -103,13 +101,12 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
     return made;
   }
 
-  /** A key may have entries that were let go of where one of its entries rests on something that was. */
-  function suspect(fold: KeyFold<State>, { parents }: Entry, isFirst: boolean): void {
+  /** A key may have left memory where its first entry rests on something that was let go of. */
+  function suspect(fold: KeyFold<State>, { parents }: Entry): void {
     for (const parent of parents) {
       const address = parseEntryId(parent);
-      if (!address || log.get(parent) || fold.pages.has(pageKey(address))) continue;
-      const isCounted = address.index < coverage.length(address.writer, address.page);
-      if (isCounted && !isFirst) continue;
+      if (!address || log.get(parent)) continue;
+      if (address.index >= coverage.length(address.writer, address.page)) continue;
       const others = suspects.get(fold.key) ?? new Set();
       suspects.set(fold.key, others.add(parent));
       fold.isLoading = true;
@@ -132,7 +129,6 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
     deal(entry, effective) {
       const { writer, page, index } = entry;
       if (index < coverage.length(writer, page)) return;
-      if (!coverage.has(writer)) onLane(writer);
       coverage.cover(writer, page, index + 1);
       if (effective === undefined) waiting.add(entry.id);
       else fold({ entry, effective });

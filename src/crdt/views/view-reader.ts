@@ -13,6 +13,8 @@ import { inOrder, type ViewKeys } from "./view-keys.ts";
 export interface ViewReader {
   /** Whether anything has to be read. */
   hasWork(): boolean;
+  /** Whether it is at work, or waits until it may try again. */
+  isBusy(): boolean;
   /** Goes to work, unless it is at it or waits until it may try again. */
   start(): void;
   /** Tries at once what was out of reach. */
@@ -30,8 +32,6 @@ export interface ViewReaderOptions<State> {
   guarded: Guarded<State>;
   /** Whether the view is of sealed pages at all. */
   isReading: boolean;
-  /** Called before a lane's gaps are looked for. */
-  onLane(writer: string): void;
   /** A key that left memory, as a snapshot has it. */
   archived(key: string): Promise<SnapshotKey | undefined>;
   /** Whether the state before a change is asked for. */
@@ -53,10 +53,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
   const retry = createRetry({ clock: options.clock, onProblem: options.onProblem, task: start });
 
   function gaps(writers: Iterable<string> = allWriters(lanes)): Gaps {
-    if (!options.isReading) return new Map();
-    const asked = [...writers];
-    asked.forEach(options.onLane);
-    return findGaps(lanes, coverage, asked);
+    return options.isReading ? findGaps(lanes, coverage, writers) : new Map();
   }
 
   function hasWork(): boolean {
@@ -129,7 +126,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
     }
   }
 
-  /** Finds out whether keys that are suspected have entries that were let go of. */
+  /** Finds out whether keys that are suspected have left memory before. */
   async function clear(): Promise<void> {
     for (const [key, parents] of [...suspects]) {
       const asked = [...parents];
@@ -190,6 +187,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
 
   return {
     hasWork,
+    isBusy: () => isWorking || retry.isPending(),
     start,
     startAgain() {
       if (retry.isPending()) retry.succeeded();

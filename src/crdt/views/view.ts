@@ -44,9 +44,10 @@ export interface View<State> extends Closable {
 
 export interface ViewOptions {
   /**
-   * Whether the view folds all of history, read in the background where it is sealed. Without it, and with `isClosed`,
-   * the view is of the keys that are open; without both it is a window on what is live, whose states no two replicas
-   * need share. Default: all of history, unless the definition has `isClosed`.
+   * Whether every key stays in memory. Without it, in a view with `isClosed`, closed keys leave memory once their pages
+   * are sealed, and `fetch` finds them; a view without `isClosed` is then a window on what is live, whose states no two
+   * replicas need share. Any other view folds all that there ever was, and reads what is sealed in the background: the
+   * first time all of it, then what its `snapshot` lacks. Default: true, unless the definition has `isClosed`.
    */
   history?: boolean;
 }
@@ -58,8 +59,6 @@ export interface ViewPorts {
   clock: Clock;
   /** Where snapshots are kept; none are where it is absent. */
   storage?: SnapshotStorage;
-  /** Resolves once this replica has what others had when it opened. */
-  caughtUp: Promise<void>;
   /** Told when what was out of reach may be had again. */
   reachable: Emitter<void>;
   onProblem(error: FlockError): void;

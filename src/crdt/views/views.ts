@@ -18,8 +18,6 @@ export interface ViewsOptions {
   clock: Clock;
   /** Where snapshots are kept. */
   storage: SnapshotStorage;
-  /** Resolves once this replica has what others had when it opened. */
-  caughtUp: Promise<void>;
   /** Told when what was out of reach may be had again. */
   reachable: Emitter<void>;
   onProblem(error: FlockError): void;

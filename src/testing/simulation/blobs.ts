@@ -4,9 +4,6 @@ import type { Line } from "./network.ts";
 import type { SimulatedRandom } from "./random.ts";
 import type { RelayProcess } from "./relay.ts";
 
-/** The references at the relay, by path. They outlive its crashes and resets, as a bucket beside it does. */
-export type Blobs = Map<string, { bytes: Uint8Array; contentType: string }>;
-
 export interface FetchOptions {
   host: Host;
   line: Line;

@@ -6,6 +6,7 @@ import {
   type Persistence,
   type SharedStore,
   type StorageFailure,
+  type StoredChange,
   storageFailed,
 } from "../../crdt/index.ts";
 import type { Disk, DiskDatabase } from "./disk.ts";
@@ -69,7 +70,7 @@ function openPairs(database: Database): KeyValueStore {
         ),
       ),
     async write(change) {
-      const { put = [], remove = [] } = structuredClone(change);
+      const { put = [], remove = [] } = copyOf(change);
       return database.run("write", ({ pairs }) => {
         for (const key of remove) pairs.delete(key);
         for (const [key, value] of put) pairs.set(key, value);
@@ -77,6 +78,14 @@ function openPairs(database: Database): KeyValueStore {
     },
     close: async () => database.close(),
   };
+}
+
+function copyOf(change: StoredChange): StoredChange {
+  try {
+    return structuredClone(change);
+  } catch (cause) {
+    throw storageFailed("copy a value", "unknown", cause);
+  }
 }
 
 /** One transaction at a time: what changes meanwhile, and what a failure left out, goes together into the next. */

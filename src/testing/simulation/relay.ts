@@ -1,7 +1,6 @@
 import type { Clock, RandomBytes, Undo } from "../../base/index.ts";
 import type { RoomAdministration } from "../../edge/index.ts";
 import { bearerPrefix, socketPath, tokenScopes } from "../../protocol/index.ts";
-import type { Blobs } from "./blobs.ts";
 import { createHost, type Host } from "./host.ts";
 import type { SimulatedRandom } from "./random.ts";
 import type { Timeline } from "./timeline.ts";
@@ -48,6 +47,9 @@ export interface RelayCode<Storage, Attachment> {
   createStorage(): Storage;
   createCore(ports: RelayCorePorts<Storage, Attachment>): RelayCore<Attachment>;
 }
+
+/** The references at the relay, by path. They outlive its crashes and resets, as a bucket beside it does. */
+export type Blobs = Map<string, { bytes: Uint8Array; contentType: string }>;
 
 /** How badly a relay behaves. */
 export interface RelayFaults {

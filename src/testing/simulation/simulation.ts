@@ -8,7 +8,7 @@ import { watchRealWorld } from "./real-world.ts";
 import { createSimulatedRelay, type RelayCode, type SimulatedRelay } from "./relay.ts";
 import { createSimulatedReplica, type SimulatedIdentity, type SimulatedReplica } from "./replica.ts";
 import { createSettler } from "./settling.ts";
-import { createTabChannels, type TabChannelFaults } from "./tab-channels.ts";
+import type { TabChannelFaults } from "./tab-channels.ts";
 import { createTimeline } from "./timeline.ts";
 
 /** How slow the simulated world is, in milliseconds: each figure is the longest, and every event draws its own. */

@@ -62,7 +62,12 @@ export async function bundleChild(dir: string): Promise<string> {
 export function startChild(program: string, options: Omit<ChildOptions, "driversDir">): Child {
   const child = spawn(
     process.execPath,
-    [program, JSON.stringify({ ...options, driversDir: import.meta.url } satisfies ChildOptions)],
+    // What it prints there is a problem, and to Node an experimental module is one.
+    [
+      "--no-warnings",
+      program,
+      JSON.stringify({ ...options, driversDir: import.meta.url } satisfies ChildOptions),
+    ],
     { stdio: ["ignore", "pipe", "pipe"] },
   );
   const said: Said[] = [];

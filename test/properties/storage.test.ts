@@ -1,0 +1,30 @@
+import { describe, expect, it } from "vitest";
+import { forgetfulDisk, isCaught } from "./faults.ts";
+import { type FlockOptions, flockScenario, playFlock } from "./flock.ts";
+import { forSeeds, seedsFor } from "./seeds.ts";
+
+const bad: FlockOptions = { faults: { slowDisk: 8, noisyTabs: 8, hide: 4, crash: 5 } };
+const lost: FlockOptions = {
+  expected: /^(crdt\/storage|refstore\/)/,
+  // What only a lost browser and the relay had, nobody may bring back to a relay that forgot it.
+  faults: { powerLoss: 6, wipe: 3, relayReset: 0 },
+};
+
+describe("a flock on bad machines", () => {
+  forSeeds(
+    "PROP-13 slow disks, hidden tabs and noisy channels lose nothing",
+    seedsFor(20),
+    flockScenario(bad),
+  );
+
+  forSeeds(
+    "PROP-13 after losses of power and of storage every replica has the same, and what was relayed",
+    seedsFor(40),
+    flockScenario(lost),
+  );
+
+  it("PROP-13 control: a disk that keeps a cursor and forgets what it covers is caught", async () => {
+    const tamper = forgetfulDisk;
+    expect(await isCaught(/differs|lacks/, 20, (seed) => playFlock(seed, { ...lost, tamper }))).toBe(true);
+  });
+});
