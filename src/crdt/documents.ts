@@ -27,6 +27,7 @@ import { createEntryLog, type EntryLog } from "./entry-log.ts";
 import type { Received } from "./guard.ts";
 import { createChains } from "./history/chains.ts";
 import { createHistory, type History } from "./history/history.ts";
+import type { LaneLimits } from "./lane-limits.ts";
 import type { PageStore } from "./page-store.ts";
 import { createStorageHealth, type StorageHealth, watchPersistence } from "./persistence/health.ts";
 import type { Persistence } from "./persistence/port.ts";
@@ -117,6 +118,8 @@ export interface DocumentsOptions {
   /** Where sealed pages are kept. */
   pages: PageStore;
   retention: Retention;
+  /** For tests. Default: those of the protocol. */
+  limits?: LaneLimits | undefined;
 }
 
 /**
@@ -245,6 +248,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     link,
     pages: options.pages,
     retention: options.retention,
+    limits: options.limits,
     effectiveOf: (id) => views.order.effectiveOf(id) ?? log.get(id)?.clock,
     received: (writer) => received.documents(writer),
     onStored: (name, update) => tabs?.publish(name, update),

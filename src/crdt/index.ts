@@ -6,6 +6,7 @@ export { type Documents, type DocumentsOptions, openDocuments } from "./document
 export type { Entry, LoggedPage } from "./entry.ts";
 export type { EntryLog } from "./entry-log.ts";
 export type { History } from "./history/history.ts";
+export { defaultLaneLimits, type LaneLimits } from "./lane-limits.ts";
 export type { Appended } from "./own-lane.ts";
 export type { PageStore } from "./page-store.ts";
 export type { Pen } from "./pen.ts";

@@ -17,13 +17,12 @@ import {
   type LaneMarks,
   laneName,
   maxEntryBytes,
-  maxPageBytes,
-  maxPageEntries,
   type PageName,
   parsePageName,
 } from "../protocol/index.ts";
 import { clockBatch } from "./batch-clock.ts";
 import type { EntryLog } from "./entry-log.ts";
+import type { LaneLimits } from "./lane-limits.ts";
 import type { Outbound } from "./outbound.ts";
 import {
   captureUpdate,
@@ -88,6 +87,7 @@ export interface OwnLaneOptions {
   random: RandomBytes;
   /** Whether the room has a relay. */
   hasRelay: boolean;
+  limits: LaneLimits;
   seals: SealBook;
   /** How far the lane is sealed, as the register says. */
   marks(): LaneMarks | undefined;
@@ -190,7 +190,8 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   }
 
   function isFull({ page }: OwnPage, bytes: number): boolean {
-    return page.length + queuedEntries >= maxPageEntries || page.bytes + queuedBytes + bytes > maxPageBytes;
+    const { pageEntries, pageBytes } = options.limits;
+    return page.length + queuedEntries >= pageEntries || page.bytes + queuedBytes + bytes > pageBytes;
   }
 
   /** Group commit: while one batch is stored, the next gathers. */

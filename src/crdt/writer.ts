@@ -11,6 +11,7 @@ import {
 } from "../base/index.ts";
 import { type EntryRecord, type PageName, type RegisterRecord, registerName } from "../protocol/index.ts";
 import type { EntryLog } from "./entry-log.ts";
+import { defaultLaneLimits, type LaneLimits } from "./lane-limits.ts";
 import { createOutbound, type Outbound } from "./outbound.ts";
 import { type Appended, openOwnLane } from "./own-lane.ts";
 import { openOwnRegister } from "./own-register.ts";
@@ -72,6 +73,8 @@ export interface WriterOptions {
   /** Where its sealed pages are kept. */
   pages: PageStore;
   retention: Retention;
+  /** For tests. Default: those of the protocol. */
+  limits?: LaneLimits | undefined;
   /** The clock that an entry folds by, as far as it is known here; default its own. */
   effectiveOf?(id: string): Timestamp | undefined;
   /** Whether it is frozen from the start. Default false. */
@@ -87,6 +90,7 @@ const dayMs = 24 * hourMs;
 /** Opens a writer over its database, which it then owns; the caller holds its lock. */
 export async function openWriter(options: WriterOptions): Promise<Writer> {
   const { id, records, log, hybrid, clock, random, link, onPending, onProblem } = options;
+  const { limits = defaultLaneLimits } = options;
   const stored = createEmitter<{ name: string; update: Uint8Array }>();
   const known = await readAcknowledged(records);
   /** The relay's storage that has what was acknowledged. */
@@ -116,6 +120,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     hybrid,
     random,
     hasRelay: link !== undefined,
+    limits,
     seals,
     marks: () => register.get()?.lane,
     effectiveOf: options.effectiveOf ?? ((parent) => log.get(parent)?.clock),
@@ -134,6 +139,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     link,
     pages: options.pages,
     retention: options.retention,
+    limits,
     clock,
     onProblem,
   });

@@ -1,15 +1,30 @@
 import type { LoggedPage } from "../crdt/index.ts";
 import { formatPageName, type LanePosition, type PageName, parsePageName } from "../protocol/index.ts";
 
+/** A page of a lane, as its positions see it. */
+export interface LanePage extends LoggedPage {
+  /**
+   * Whether its number is below the low-water mark and the sealed chain has another page of it, or none: a clone's. What
+   * passed the chain has not passed it.
+   */
+  readonly isApart?: boolean;
+}
+
 /** The position before a lane's first entry. */
 export const laneStart: LanePosition = { below: 0, pages: {} };
+
+/** The position before every page from a number on; it keeps what it says of those. */
+export function jump({ pages }: LanePosition, below: number): LanePosition {
+  const kept = Object.entries(pages).filter(([name]) => (parsePageName(name)?.number ?? 0) >= below);
+  return { below, pages: Object.fromEntries(kept) };
+}
 
 /** Tells whether an entry is behind the position; `pages` are those of its lane that are here. */
 export function isDone(
   position: LanePosition,
   page: PageName,
   index: number,
-  pages: readonly LoggedPage[] = [],
+  pages: readonly LanePage[] = [],
 ): boolean {
   return index < floorOf(position, page, pages);
 }
@@ -17,8 +32,8 @@ export function isDone(
 /** The entry to handle next; undefined where none is here, or one before it is still to come. */
 export function nextAt(
   position: LanePosition,
-  pages: readonly LoggedPage[],
-): { page: LoggedPage; index: number } | undefined {
+  pages: readonly LanePage[],
+): { page: LanePage; index: number } | undefined {
   for (const page of pages) {
     const floor = floorOf(position, page.name, pages);
     if (floor < page.entries.length) {
@@ -30,8 +45,8 @@ export function nextAt(
 
 function isPrecededWhole(
   position: LanePosition,
-  { previous }: LoggedPage,
-  pages: readonly LoggedPage[],
+  { previous }: LanePage,
+  pages: readonly LanePage[],
 ): boolean {
   return (
     previous === undefined ||
@@ -43,7 +58,7 @@ function isPrecededWhole(
 /** The position past an entry; pages that are done for good are forgotten. */
 export function advance(
   position: LanePosition,
-  pages: readonly LoggedPage[],
+  pages: readonly LanePage[],
   page: PageName,
   index: number,
 ): LanePosition {
@@ -55,7 +70,7 @@ export function advance(
  * Raises `below` past page numbers whose every known page is done and that a later page says are complete. That later
  * page is marked: it names the pages that the position has passed, should others of their numbers come late.
  */
-function forget(position: LanePosition, pages: readonly LoggedPage[]): LanePosition {
+function forget(position: LanePosition, pages: readonly LanePage[]): LanePosition {
   let { below } = position;
   const marks = { ...position.pages };
   for (;;) {
@@ -81,23 +96,31 @@ function forget(position: LanePosition, pages: readonly LoggedPage[]): LanePosit
 }
 
 /** Entries of a page that are behind the position. */
-function floorOf(position: LanePosition, page: PageName, pages: readonly LoggedPage[]): number {
+function floorOf(position: LanePosition, page: PageName, pages: readonly LanePage[]): number {
   const mark = position.pages[formatPageName(page)] ?? 0;
-  if (page.number >= position.below) return mark;
+  if (page.number >= position.below || isApart(page, pages)) return mark;
   return isContested(page, pages)
     ? Math.max(mark, passedOf(position, page, pages))
     : Number.POSITIVE_INFINITY;
+}
+
+function isApart(page: PageName, pages: readonly LanePage[]): boolean {
+  for (let at = firstOf(page.number, pages); pages[at]?.name.number === page.number; at++) {
+    const each = pages[at] as LanePage;
+    if (each.isApart && isSame(each.name, page)) return true;
+  }
+  return false;
 }
 
 /**
  * Whether what is here disagrees on the page of this number: copies of a writer number their pages alike, and where one
  * was copied in the middle of a page, the other's goes on.
  */
-function isContested(page: PageName, pages: readonly LoggedPage[]): boolean {
+function isContested(page: PageName, pages: readonly LanePage[]): boolean {
   let shortest = Number.POSITIVE_INFINITY;
   let longest = 0;
   for (let at = firstOf(page.number, pages); at < pages.length; at++) {
-    const { name, entries, previous } = pages[at] as LoggedPage;
+    const { name, entries, previous } = pages[at] as LanePage;
     if (name.number > page.number + 1) break;
     if (name.number === page.number) {
       if (!isSame(name, page)) return true;
@@ -112,7 +135,7 @@ function isContested(page: PageName, pages: readonly LoggedPage[]): boolean {
 }
 
 /** As far as the pages that the position has reached say that they rest on this one; all of it where they say nothing. */
-function passedOf({ pages: marks }: LanePosition, page: PageName, pages: readonly LoggedPage[]): number {
+function passedOf({ pages: marks }: LanePosition, page: PageName, pages: readonly LanePage[]): number {
   const passed = Object.entries(marks).flatMap(([name, length]) => {
     const reached = parsePageName(name);
     return reached ? [{ page: reached, length }] : [];
@@ -127,11 +150,11 @@ function passedOf({ pages: marks }: LanePosition, page: PageName, pages: readonl
 }
 
 /** Where the pages of a number, or past it, begin. */
-function firstOf(number: number, pages: readonly LoggedPage[]): number {
+function firstOf(number: number, pages: readonly LanePage[]): number {
   let [low, high] = [0, pages.length];
   while (low < high) {
     const middle = (low + high) >> 1;
-    if ((pages[middle] as LoggedPage).name.number < number) low = middle + 1;
+    if ((pages[middle] as LanePage).name.number < number) low = middle + 1;
     else high = middle;
   }
   return low;

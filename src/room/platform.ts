@@ -2,6 +2,8 @@ import { type Clock, type RandomBytes, systemClock, systemRandom, type Undo } fr
 import {
   createInMemoryPersistence,
   createWebSocketOpener,
+  defaultLaneLimits,
+  type LaneLimits,
   type OpenSocket,
   type OpenTabChannel,
   openBroadcastChannel,
@@ -33,6 +35,8 @@ export interface RoomPlatform {
   fetch?: typeof globalThis.fetch;
   clock?: Clock;
   random?: RandomBytes;
+  /** How long the pages of lanes become, and how much of a lane stays live. For tests: smaller ones seal sooner. */
+  lanes?: Partial<LaneLimits>;
 }
 
 /** The platform with every default in place. */
@@ -47,6 +51,7 @@ export interface ResolvedPlatform {
   fetch: typeof globalThis.fetch | undefined;
   clock: Clock;
   random: RandomBytes;
+  lanes: LaneLimits;
 }
 
 /** Puts the defaults in place. Storage that is refused is no error: the room says `memory-only`. */
@@ -68,6 +73,7 @@ export async function resolvePlatform(platform: RoomPlatform): Promise<ResolvedP
     fetch: platform.fetch,
     clock: platform.clock ?? systemClock,
     random: platform.random ?? systemRandom,
+    lanes: { ...defaultLaneLimits, ...platform.lanes },
   };
 }
 

@@ -250,6 +250,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     openTabChannel: platform.openTabChannel,
     pages: createPageStore(refs, remote),
     retention: { ...defaultRetention, ...options.retention },
+    limits: platform.lanes,
   }).catch(async (failure: unknown) => {
     await scope.close();
     throw failure;

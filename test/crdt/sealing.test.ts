@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { createInMemoryPersistence, type EntryLog } from "../../src/crdt/index.ts";
-import { countBeyondWindow, liveWindow } from "../../src/crdt/sealing/live-window.ts";
+import { defaultLaneLimits } from "../../src/crdt/lane-limits.ts";
+import { countBeyondWindow } from "../../src/crdt/sealing/live-window.ts";
 import { readSealBook, type Seal } from "../../src/crdt/sealing/seal-book.ts";
 import { batchKey } from "../../src/crdt/writer-records.ts";
 import type { LaneMarks } from "../../src/protocol/index.ts";
@@ -13,7 +14,7 @@ describe("the live window", () => {
   const page = (length: number, bytes: number) => ({ page: { length, bytes } });
 
   it("SEAL-1: a page lies beyond once the newer ones hold 1,024 entries or 256 KiB, or are 64", () => {
-    const { entries, bytes } = liveWindow;
+    const { liveEntries: entries, liveBytes: bytes } = defaultLaneLimits;
     const cases: [ReturnType<typeof page>[], number][] = [
       [[], 0],
       [[page(entries, bytes)], 0],

@@ -12,18 +12,18 @@ const lost: FlockOptions = {
 
 describe("a flock on bad machines", () => {
   forSeeds(
-    "PROP-13 slow disks, hidden tabs and noisy channels lose nothing",
+    "PROP-14 slow disks, hidden tabs and noisy channels lose nothing",
     seedsFor(20),
     flockScenario(bad),
   );
 
   forSeeds(
-    "PROP-13 after losses of power and of storage every replica has the same, and what was relayed",
+    "PROP-14 after losses of power and of storage every replica has the same, and what was relayed",
     seedsFor(40),
     flockScenario(lost),
   );
 
-  it("PROP-13 control: a disk that keeps a cursor and forgets what it covers is caught", async () => {
+  it("PROP-14 control: a disk that keeps a cursor and forgets what it covers is caught", async () => {
     const tamper = forgetfulDisk;
     expect(await isCaught(/differs|lacks/, 20, (seed) => playFlock(seed, { ...lost, tamper }))).toBe(true);
   });

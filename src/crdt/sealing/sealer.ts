@@ -8,6 +8,7 @@ import {
   type LaneMarks,
 } from "../../protocol/index.ts";
 import type { EntryLog } from "../entry-log.ts";
+import type { LaneLimits } from "../lane-limits.ts";
 import type { OwnLane } from "../own-lane.ts";
 import type { OwnPage } from "../own-page.ts";
 import type { OwnRegister } from "../own-register.ts";
@@ -39,6 +40,7 @@ export interface SealerOptions {
   link: Pick<RelayLink, "status" | "upload"> | undefined;
   pages: PageStore;
   retention: Retention;
+  limits: LaneLimits;
   clock: Clock;
   onProblem(error: FlockError): void;
 }
@@ -198,7 +200,7 @@ export function createSealer(options: SealerOptions): Sealer {
   /** Puts the seals of pages beyond the live window where they are kept. */
   async function offer(): Promise<void> {
     const { low = 0 } = register.get()?.lane ?? {};
-    const due = Math.min(countBeyondWindow(lane.pages), maxOffers);
+    const due = Math.min(countBeyondWindow(lane.pages, options.limits), maxOffers);
     for (let index = 0; index < due; index++) {
       const own = lane.pages[index];
       if (!own || signal.aborted) return;
