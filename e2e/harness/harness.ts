@@ -5,12 +5,15 @@ import {
   type RoomPlatform,
   type StorageFailure,
   storageFailureOf,
+  type View,
 } from "flockstate";
 import { withUpdates } from "../../test/crdt/persistence/indexeddb-faults.ts";
 import { type ContractResult, type ContractSuite, runContract } from "./contracts.ts";
+import { everyMessage, numberOf, type SayOptions, say, storedPages } from "./lanes.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";
 import { startTraffic, type Traffic } from "./traffic.ts";
+import { type HarnessViews, openHarnessView, type ViewReport, viewReport } from "./views.ts";
 
 /** A message that a handler has finished. */
 export interface Handled {
@@ -28,6 +31,8 @@ export interface OpenOptions {
   readonly agents: readonly string[];
   /** Whom the tokens speak for that the test gives with `fetchToken`; without it there are none. */
   readonly principal?: string;
+  /** How long pages of lanes become and how much of them stays live; default as for everybody. */
+  readonly lanes?: NonNullable<RoomPlatform["lanes"]>;
 }
 
 /** The page's side of the tests: one open room, and what was seen in it. */
@@ -54,6 +59,17 @@ export interface Harness {
   messageIds(): string[];
   /** What a page without any network or other tab would find on this device. */
   stored(): Promise<{ report: Report; messageIds: string[] }>;
+  /** Sends numbered messages as an agent; gives their ids. */
+  say(agent: string, options: SayOptions): Promise<string[]>;
+  /** Every message that there ever was, read back where it is sealed: its id and its number. */
+  history(): Promise<{ ids: string[]; numbers: number[] }>;
+  /** The names of the lanes' pages that this device has rows of. */
+  storedPages(): Promise<string[]>;
+  /** Opens a view; resolves once it holds all that it is opened over. */
+  openView(name: keyof HarnessViews): Promise<void>;
+  viewReport(name: keyof HarnessViews): ViewReport;
+  /** A view of `openView`. */
+  view<Name extends keyof HarnessViews>(name: Name): View<HarnessViews[Name]>;
   /** Writes without pause until it is stopped, and keeps book of what the relay has acknowledged. */
   startTraffic(agent: string): void;
   /** Joins the document `shared` below this address with nothing of ours; resolves when it is synced. */
@@ -77,6 +93,7 @@ let opened: { options: OpenOptions; room: HarnessRoom } | undefined;
 let traffic: Traffic | undefined;
 let stock: StockClient | undefined;
 const agents: Record<string, Agent> = {};
+const views: { [Name in keyof HarnessViews]?: View<HarnessViews[Name]> } = {};
 const handled: Handled[] = [];
 const problems: string[] = [];
 const failures: StorageFailure[] = [];
@@ -98,11 +115,12 @@ function current(): HarnessRoom {
 }
 
 async function open(options: OpenOptions): Promise<void> {
-  const { principal } = options;
+  const { principal, lanes } = options;
   const room = await openRoom(options.room, {
     relay: options.relay,
     state: harnessState,
     ...(principal !== undefined && { principal, token: () => fetchToken(principal) }),
+    ...(lanes && { platform: { lanes } }),
   });
   room.onProblem(({ code }) => problems.push(code));
   opened = { options, room };
@@ -164,6 +182,19 @@ globalThis.harness = {
       await room.close();
     }
   },
+  say: (name, options) => say(made(agents[name]), options),
+  async history() {
+    const messages = await everyMessage(current());
+    return { ids: idsOf(messages), numbers: messages.map(numberOf) };
+  },
+  storedPages,
+  async openView(name) {
+    const view = openHarnessView(current(), name);
+    Object.assign(views, { [name]: view });
+    await view.ready;
+  },
+  viewReport: (name) => viewReport(name, made(views[name]) as View<HarnessViews[typeof name]>),
+  view: (name) => made(views[name]) as View<HarnessViews[typeof name]>,
   startTraffic(name) {
     traffic = startTraffic(current(), made(agents[name]));
   },

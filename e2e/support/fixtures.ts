@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { type BrowserContext, test as base, expect, type Page } from "@playwright/test";
+import type { OpenOptions } from "../harness/harness.ts";
 import { type Cable, layCable } from "./cable.ts";
 import { type Client, openClient } from "./client.ts";
 import { startDemo } from "./demo.ts";
@@ -13,6 +14,8 @@ export interface ClientOptions {
   browser?: BrowserContext;
   /** Default the address of the relay that every test may use. */
   relay?: string;
+  /** How long pages of lanes become and how much of them stays live; default as for everybody. */
+  lanes?: NonNullable<OpenOptions["lanes"]>;
 }
 
 interface TestFixtures {
@@ -93,8 +96,8 @@ export const test = base.extend<TestFixtures, WorkerFixtures>({
     expect(errors, "errors that a page threw to nobody").toEqual([]);
   },
   join: async ({ newPage, relay, room }, use) => {
-    await use(async ({ agents = [], browser, relay: url = relay.url } = {}) =>
-      openClient(await newPage(browser), { room, relay: url, agents }),
+    await use(async ({ agents = [], browser, relay: url = relay.url, lanes } = {}) =>
+      openClient(await newPage(browser), { room, relay: url, agents, ...(lanes && { lanes }) }),
     );
   },
 });

@@ -76,6 +76,7 @@ export type ErrorCode =
   | "edge/too-many-connections"
   | "edge/too-many-documents"
   | "edge/document-full"
+  | "edge/dropped"
   | "edge/room-full"
   | "edge/room-deleted"
   | "edge/room-not-empty"

@@ -6,6 +6,7 @@ import { headOf } from "./history/history.ts";
 import type { PageStore } from "./page-store.ts";
 import type { KeyValueStore, Persistence } from "./persistence/port.ts";
 import type { ReceivedDocuments } from "./received.ts";
+import { hasDeparted } from "./retention.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
 import { listedKey, listWriters } from "./writer-pool.ts";
 
@@ -57,8 +58,8 @@ export function createDepartures(options: DeparturesOptions): Departures {
   let running: Promise<void> | undefined;
   let cancel: Undo = () => {};
 
-  function isPast({ seenAt, since }: RegisterRecord): boolean {
-    return clock.now() - (seenAt ?? since) > options.departedMs;
+  function isPast(record: RegisterRecord): boolean {
+    return hasDeparted(record, options, clock.now());
   }
 
   function look(): void {

@@ -91,6 +91,8 @@ export interface Documents {
    */
   readonly caughtUp: Promise<void>;
   readonly online: Store<boolean>;
+  /** Whether the room has a relay, be it within reach or not. */
+  readonly hasRelay: boolean;
   readonly problems: Emitter<FlockError>;
   connect(): void;
   disconnect(): void;
@@ -183,6 +185,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     records,
     takeUnsaved: () => received.takeUnsaved(),
     confirmShared: () => shared.confirm(),
+    confirmOwn: () => pool.confirm(),
     onFailed: report.tellStorage,
   });
 
@@ -391,6 +394,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     isHere: (writer) => pool.isOpen(writer),
     caughtUp: caughtUp.reached,
     online,
+    hasRelay: link !== undefined,
     problems: report.problems,
     connect: () => relay?.connect(),
     disconnect: () => link?.disconnect(),

@@ -1,7 +1,8 @@
-import * as Y from "yjs";
 import { FlockError } from "../base/index.ts";
-import { decodeClocks, encodeClocks, encodeDocumentMessage, isResync } from "../protocol/index.ts";
+import { decodeClocks, encodeDocumentMessage, isResync } from "../protocol/index.ts";
+import type { Clocks } from "./clocks.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
+import type { UploadSource } from "./upload-source.ts";
 
 /** Uploads one document that this replica's writers own, from what the relay has to what is here. */
 export interface Outbound {
@@ -18,36 +19,34 @@ export interface Outbound {
 
 export interface OutboundOptions {
   name: string;
-  document: Y.Doc;
+  source: UploadSource;
   link: Pick<RelayLink, "status" | "upload">;
-  /** Whether everything the document holds is stored; while not, nothing is sent. */
+  /** Whether everything the source holds is stored; while not, nothing is sent. */
   ready(): boolean;
   /** What an earlier session knows the relay to have, by Yjs client. */
-  acknowledged?: ReadonlyMap<number, number>;
+  acknowledged?: Clocks;
   onAcknowledged(): void;
   onRefused(error: FlockError): void;
 }
 
 /** Creates an outbound; it sends at `pump`. */
 export function createOutbound(options: OutboundOptions): Outbound {
-  const { name, document, link, ready, onAcknowledged, onRefused } = options;
-  let acknowledged: ReadonlyMap<number, number> = options.acknowledged ?? new Map();
+  const { name, source, link, ready, onAcknowledged, onRefused } = options;
+  let acknowledged: Clocks = options.acknowledged ?? new Map();
   let sent = acknowledged;
   let refused = false;
   let connection = 0;
 
-  function clocks(): Map<number, number> {
-    return decodeClocks(Y.encodeStateVector(document));
-  }
-
   async function send(): Promise<void> {
-    const upTo = clocks();
-    const update = Y.encodeStateAsUpdate(document, encodeClocks(sent));
+    const upTo = source.clocks();
+    const update = source.updateAfter(sent);
     sent = upTo;
     const current = connection;
     const outcome = await link.upload(name, encodeDocumentMessage({ type: "update", update }));
     if (current !== connection) return;
-    if (outcome.kind === "acknowledged") {
+    // A page is dropped once it is sealed: a copy of its writer that comes later finds it in history.
+    const isSealed = outcome.kind === "refused" && outcome.code === "edge/dropped";
+    if (outcome.kind === "acknowledged" || isSealed) {
       acknowledged = later(acknowledged, upTo);
       onAcknowledged();
     } else if (outcome.kind === "refused" && !isResync(outcome.code)) {
@@ -61,7 +60,7 @@ export function createOutbound(options: OutboundOptions): Outbound {
   }
 
   function pump(): void {
-    if (refused || !ready() || link.status.get() !== "online" || covers(sent, clocks())) return;
+    if (refused || !ready() || link.status.get() !== "online" || covers(sent, source.clocks())) return;
     void send();
   }
 
@@ -82,17 +81,17 @@ export function createOutbound(options: OutboundOptions): Outbound {
     },
     acknowledged: (client) => acknowledged.get(client) ?? 0,
     get complete() {
-      return covers(acknowledged, clocks());
+      return covers(acknowledged, source.clocks());
     },
   };
 }
 
-function covers(have: ReadonlyMap<number, number>, wanted: ReadonlyMap<number, number>): boolean {
+function covers(have: Clocks, wanted: Clocks): boolean {
   for (const [client, clock] of wanted) if ((have.get(client) ?? 0) < clock) return false;
   return true;
 }
 
-function later(a: ReadonlyMap<number, number>, b: ReadonlyMap<number, number>): Map<number, number> {
+function later(a: Clocks, b: Clocks): Map<number, number> {
   const merged = new Map(a);
   for (const [client, clock] of b) merged.set(client, Math.max(clock, merged.get(client) ?? 0));
   return merged;

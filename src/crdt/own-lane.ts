@@ -13,7 +13,6 @@ import {
   type EntryRecord,
   encodeBatch,
   encodeEntry,
-  entryId,
   type LaneMarks,
   laneName,
   maxEntryBytes,
@@ -24,22 +23,18 @@ import { clockBatch } from "./batch-clock.ts";
 import type { EntryLog } from "./entry-log.ts";
 import type { LaneLimits } from "./lane-limits.ts";
 import type { Outbound } from "./outbound.ts";
-import {
-  captureUpdate,
-  createOwnPage,
-  type OwnPage,
-  type OwnPageOptions,
-  type SunkPage,
-} from "./own-page.ts";
+import { createOwnPage, type OpenOutbound, type OwnPage, type SunkPage } from "./own-page.ts";
 import { createPage, type Page } from "./page.ts";
 import type { StoredValue } from "./persistence/port.ts";
 import { randomClient } from "./random-client.ts";
 import { createChain, type Links } from "./sealing/chain.ts";
 import type { SealBook } from "./sealing/seal-book.ts";
+import { sourceOf } from "./upload-source.ts";
 import { createWatermark } from "./watermark.ts";
 import { createWrite, type Write } from "./write.ts";
 import { batchKey, readPages } from "./writer-records.ts";
 import type { WriterStore } from "./writer-store.ts";
+import { createWrittenPage, type WrittenPage } from "./written-page.ts";
 
 /** An entry that was appended here. */
 export interface Appended extends Write {
@@ -71,12 +66,14 @@ export interface OwnLane {
   readonly stored: Emitter<{ name: string; update: Uint8Array }>;
   /** The relay has acknowledged more. */
   acknowledged(): void;
-  /** Nothing can be stored, or relayed, until it succeeds. */
+  /** Nothing more will be stored. */
   failLocal(failure: Error): void;
+  /** Nothing can be relayed until it succeeds. */
   failRelayed(failure: Error): void;
   /** Resolves when everything appended so far is stored, or storing has failed. */
   flush(): Promise<void>;
-  close(): void;
+  /** Tries again what the database refused; resolves with whether all that may have gone out is stored. */
+  confirm(): Promise<boolean>;
 }
 
 export interface OwnLaneOptions {
@@ -93,7 +90,7 @@ export interface OwnLaneOptions {
   marks(): LaneMarks | undefined;
   /** The effective clock of an entry; undefined where it is not here. */
   effectiveOf(id: string): Timestamp | undefined;
-  outbound: OwnPageOptions["outbound"];
+  outbound: OpenOutbound;
   /** Entries were queued or stored. */
   onPending(): void;
   onProblem(failure: unknown): void;
@@ -106,14 +103,17 @@ const batchOverheadBytes = 16;
 const referenceBytes = 32;
 
 interface Queued {
-  page: OwnPage;
+  page: OpenPage;
   id: string;
   parents: readonly string[];
-  bytes: EncodedEntry;
+  encoded: EncodedEntry;
   references: readonly string[];
   /** About what it adds to its page. */
   size: number;
 }
+
+/** The page that is written. */
+type OpenPage = OwnPage<WrittenPage>;
 
 /** One batch's update on its way into the database, with the seals of the pages that it closes. */
 interface Unstored {
@@ -134,6 +134,7 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   const documentPrefix = `lane/${writer}/`;
   const chain = createChain({ ...options, latest: () => hybrid.latest() });
   const pages: OwnPage[] = [];
+  let open: OpenPage | undefined;
   let sunk: SunkPage[] = [];
 
   /** Entries for the last page or those before it, in order; the counts are of the last page's. */
@@ -144,6 +145,8 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   let running: Promise<void> | undefined;
   /** Updates that the database did not take; they go first into the next change. */
   let unstored: Unstored[] = [];
+  /** Whether some of them have failed, and so may have gone out. */
+  let hasFailed = false;
   /** Entries of this session in pages that are sealed by now. */
   let sealedEntries = 0;
 
@@ -156,7 +159,7 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
     const page = createPage(name);
     for (const update of updates) Y.applyUpdate(page.document, update);
     log.take(writer, page);
-    pages.push(createOwnPage({ writer, name, page, outbound }));
+    pages.push(createOwnPage({ writer, page, source: sourceOf(page.document), outbound }));
   }
   pages.sort((a, b) => comparePages(a.page.name, b.page.name));
   const newest = log.pages(writer).at(-1)?.entries.at(-1);
@@ -166,8 +169,8 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
    * A page goes out once the relay has every page before it whole: were the device lost in between, readers would
    * wait for ever for what comes first.
    */
-  function outbound(name: string, page: Page, ready: () => boolean): Outbound | undefined {
-    return options.outbound(name, page, () => ready() && isPrecededWhole(page));
+  function outbound(...[own, ready]: Parameters<OpenOutbound>): Outbound | undefined {
+    return options.outbound(own, () => ready() && isPrecededWhole(own.page));
   }
 
   function isPrecededWhole(page: Page): boolean {
@@ -178,15 +181,15 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
     return true;
   }
 
-  function pageFor(bytes: number): OwnPage {
-    const last = pages.at(-1);
-    if (last && last.loaded === 0 && !isFull(last, bytes)) return last;
-    const number = Math.max(last?.page.name.number ?? -1, (marks()?.low ?? 0) - 1) + 1;
-    const fresh = createOwnPage({ writer, name: { number, client: randomClient(random) }, outbound });
-    pages.push(fresh);
+  function pageFor(bytes: number): OpenPage {
+    if (open && !isFull(open, bytes)) return open;
+    const number = Math.max(pages.at(-1)?.page.name.number ?? -1, (marks()?.low ?? 0) - 1) + 1;
+    const page = createWrittenPage({ number, client: randomClient(random) });
+    open = createOwnPage({ writer, page, source: page, outbound });
+    pages.push(open);
     queuedEntries = 0;
     queuedBytes = 0;
-    return fresh;
+    return open;
   }
 
   function isFull({ page }: OwnPage, bytes: number): boolean {
@@ -196,15 +199,17 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
 
   /** Group commit: while one batch is stored, the next gathers. */
   async function run(): Promise<void> {
-    await Promise.resolve();
-    while (queue.length > 0) await commitBatch();
+    await undefined;
+    try {
+      while (queue.length > 0) await commitBatch();
+    } finally {
+      running = undefined;
+      if (queue.length > 0) ensureRunning();
+    }
   }
 
   function ensureRunning(): void {
-    running ??= run().finally(() => {
-      running = undefined;
-      if (queue.length > 0) ensureRunning();
-    });
+    running ??= run();
   }
 
   /** Takes those queued entries of the earliest page that may share a batch, and gives them their clock. */
@@ -244,12 +249,10 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
       references: [...new Set(taken.flatMap(({ references }) => references))],
     };
     const key = batchKey(page.name, page.ends.length);
-    const batch = encodeBatch(
-      header,
-      taken.map(({ bytes }) => bytes),
-    );
+    const encoded = taken.map((each) => each.encoded);
     own.storing = true;
-    const update = captureUpdate(page.document, () => page.append(batch));
+    const entries = encoded.map(({ record }) => record);
+    const update = page.append({ ...header, entries }, encodeBatch(header, encoded));
     log.take(writer, page);
     const upTo = appended - queue.length;
     shown.advance(upTo);
@@ -270,11 +273,17 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   async function storeUnstored(): Promise<void> {
     while (unstored.length > 0) {
       const taken = unstored.slice(0, maxRetriedPuts);
-      if (!(await store.put(taken.flatMap(({ pairs }) => pairs)))) return;
+      const failure = await store.put(taken.flatMap(({ pairs }) => pairs));
+      if (failure) {
+        hasFailed = unstored.length > 0;
+        local.fail(failure, unstored.at(-1)?.appended ?? 0);
+        return;
+      }
       unstored = unstored.filter((each) => !taken.includes(each));
       for (const { page, pageLength } of taken) page.kept = Math.max(page.kept, pageLength);
       local.advance(taken.at(-1)?.appended ?? 0);
     }
+    hasFailed = false;
   }
 
   return {
@@ -291,7 +300,6 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
         sealedEntries += page.length - loaded;
         sunk.push({ name, keys: page.ends.map((_, clock) => batchKey(page.name, clock)) });
         log.release(writer, page.name);
-        page.document.destroy();
       }
     },
     forget(page) {
@@ -303,19 +311,19 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
       return isSealed(page) || pages.some((own) => comparePages(own.page.name, page) === 0);
     },
     append(record, references) {
-      const bytes = encodeEntry(record);
-      if (bytes.length > maxEntryBytes) {
+      const encoded = encodeEntry(record);
+      const { length: bytes } = encoded;
+      if (bytes > maxEntryBytes) {
         throw new FlockError(
           "crdt/entry-too-large",
-          `An entry of ${bytes.length} bytes is past ${maxEntryBytes}: send large content by reference.`,
-          { details: { bytes: bytes.length, maxEntryBytes } },
+          `An entry of ${bytes} bytes is past ${maxEntryBytes}: send large content by reference.`,
+          { details: { bytes, maxEntryBytes } },
         );
       }
-      const page = pageFor(bytes.length);
-      const index = page.page.length + queuedEntries;
-      const id = entryId({ writer, page: page.page.name, index });
-      const size = bytes.length + references.length * referenceBytes + batchOverheadBytes;
-      queue.push({ page, id, parents: record.parents, bytes, references, size });
+      const page = pageFor(bytes);
+      const id = page.idPrefix + (page.page.length + queuedEntries);
+      const size = bytes + references.length * referenceBytes + batchOverheadBytes;
+      queue.push({ page, id, parents: encoded.record.parents, encoded, references, size });
       queuedEntries++;
       queuedBytes += size;
       const target = ++appended;
@@ -356,8 +364,9 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
       while (running) await running;
       await storeUnstored();
     },
-    close() {
-      for (const { page } of pages) page.document.destroy();
+    async confirm() {
+      if (hasFailed) await storeUnstored();
+      return !hasFailed;
     },
   };
 }

@@ -1,13 +1,17 @@
 import type * as Y from "yjs";
-import { laneName, type PageName, pageRoot } from "../protocol/index.ts";
+import { formatPageName, laneName } from "../protocol/index.ts";
 import type { Outbound } from "./outbound.ts";
-import { createPage, type Page } from "./page.ts";
+import type { Page } from "./page.ts";
+import type { UploadSource } from "./upload-source.ts";
+import { documentOf } from "./written-page.ts";
 
 /** A page of a lane that is written here, and how far its entries have come. */
-export interface OwnPage {
-  readonly page: Page;
+export interface OwnPage<Kind extends Page = Page> {
+  readonly page: Kind;
   /** The name of its document. */
   readonly name: string;
+  /** What the ids of its entries begin with. */
+  readonly idPrefix: string;
   /** Entries that were here before this session; a page that has any is closed. */
   readonly loaded: number;
   /** Entries that are in the database. */
@@ -29,51 +33,38 @@ export interface SunkPage {
   readonly keys: readonly string[];
 }
 
-export interface OwnPageOptions {
+export interface OwnPageOptions<Kind extends Page> {
   writer: string;
-  name: PageName;
-  /** What the database had of it; a page without any may be written. */
-  page?: Page;
-  /** Makes the upload of the page's document, where there is a relay. */
-  outbound(name: string, page: Page, ready: () => boolean): Outbound | undefined;
+  /** New, or as it was loaded and read. */
+  page: Kind;
+  source: UploadSource;
+  outbound: OpenOutbound;
 }
 
-/** Creates a page of our own, new or as it was loaded and read. */
-export function createOwnPage({
+/** Makes the upload of a page, where there is a relay. */
+export type OpenOutbound = (
+  what: { name: string; page: Page; source: UploadSource },
+  ready: () => boolean,
+) => Outbound | undefined;
+
+/** Creates a page of our own. */
+export function createOwnPage<Kind extends Page>({
   writer,
-  name,
-  page = createPage(name, { writable: true }),
+  page,
+  source,
   outbound,
-}: OwnPageOptions): OwnPage {
-  const documentName = laneName(writer, name);
-  const own: OwnPage = {
+}: OwnPageOptions<Kind>): OwnPage<Kind> {
+  const name = laneName(writer, page.name);
+  const own: OwnPage<Kind> = {
     page,
-    name: documentName,
+    name,
+    idPrefix: `${writer}/${formatPageName(page.name)}/`,
     loaded: page.length,
     kept: page.length,
     storing: false,
-    relayed: () => page.ends[(own.outbound?.acknowledged(name.client) ?? 0) - 1] ?? 0,
-    outbound: outbound(documentName, page, () => !own.storing),
-    settled: () => (own.storing ? withoutLast(page) : page.document),
+    relayed: () => page.ends[(own.outbound?.acknowledged(page.name.client) ?? 0) - 1] ?? 0,
+    outbound: outbound({ name, page, source }, () => !own.storing),
+    settled: () => (own.storing ? documentOf(page.name, page.batches().slice(0, -1)) : page.document),
   };
   return own;
-}
-
-/** A page's document as it was before its newest batch. */
-function withoutLast({ name, document }: Page): Y.Doc {
-  const before = createPage(name, { writable: true });
-  before.document.getArray(pageRoot).push(document.getArray(pageRoot).toArray().slice(0, -1));
-  return before.document;
-}
-
-/** The update that a change of a document makes. */
-export function captureUpdate(document: Y.Doc, change: () => void): Uint8Array {
-  let captured: Uint8Array | undefined;
-  const listen = (update: Uint8Array): void => {
-    captured = update;
-  };
-  document.on("update", listen);
-  change();
-  document.off("update", listen);
-  return captured as Uint8Array;
 }

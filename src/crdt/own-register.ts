@@ -27,6 +27,8 @@ export interface OwnRegister {
   settled(): Y.Doc;
   /** Resolves once everything set so far is stored; false where that failed, and the next call tries again. */
   flush(): Promise<boolean>;
+  /** Tries again what the database refused; resolves with whether all that may have gone out is stored. */
+  confirm(): Promise<boolean>;
   /**
    * Stores the present record; the result tells, whenever it is asked, whether the relay has this one or a later one.
    * Undefined where it could not be stored.
@@ -58,6 +60,7 @@ export async function openOwnRegister({
   let next: RegisterRecord | undefined;
   let writes = 0;
   let isStored = true;
+  /** Whether a record that the database refused may have gone out. */
   let hasFailed = false;
   let storing: Promise<boolean> = Promise.resolve(true);
   let storedAt = Number.NEGATIVE_INFINITY;
@@ -75,18 +78,21 @@ export async function openOwnRegister({
       next = undefined;
       storedAt = clock.now();
       storing = keep();
-    } else if (hasFailed) {
-      storing = keep();
+    } else {
+      retry();
     }
     return storing;
   }
 
+  function retry(): void {
+    if (hasFailed && isStored) storing = keep();
+  }
+
   async function keep(): Promise<boolean> {
     isStored = false;
-    hasFailed = false;
     const number = ++writes;
     const update = Y.encodeStateAsUpdate(register.document);
-    const isKept = await store.put([[registerRecordKey, update]]);
+    const isKept = (await store.put([[registerRecordKey, update]])) === undefined;
     // A flush may have begun the next write meanwhile; what it holds is not stored yet.
     isStored = number === writes;
     if (isStored) hasFailed = !isKept;
@@ -124,6 +130,10 @@ export async function openOwnRegister({
       return document;
     },
     flush,
+    async confirm() {
+      retry();
+      return !hasFailed || storing;
+    },
     async publish() {
       if (!(await flush())) return undefined;
       const clocks = decodeClocks(Y.encodeStateVector(register.document));

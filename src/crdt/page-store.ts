@@ -9,6 +9,12 @@ export interface PageStore {
   /** Resolves once the relay has it; at once in a room without a relay. */
   relayed(hash: string, options?: { signal?: AbortSignal }): Promise<void>;
   /**
+   * Puts a seal on its way again that the relay has lost; nothing, where this device does not have it either.
+   *
+   * @throws `refstore/refused`, and as `put`
+   */
+  restore(hash: string, options?: { signal?: AbortSignal }): Promise<void>;
+  /**
    * The bytes, from this device or the relay, verified.
    *
    * @throws `refstore/not-found`, `refstore/corrupt`, `refstore/unavailable`, `refstore/closed`

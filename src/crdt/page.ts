@@ -1,5 +1,12 @@
 import * as Y from "yjs";
-import { type Batch, decodeBatch, type PageName, type PreviousPage, pageRoot } from "../protocol/index.ts";
+import {
+  type Batch,
+  decodeBatch,
+  formatPageName,
+  type PageName,
+  type PreviousPage,
+  pageRoot,
+} from "../protocol/index.ts";
 
 /** One page of a lane: an append-only Yjs document whose array holds batches. */
 export interface Page {
@@ -17,16 +24,19 @@ export interface Page {
   readonly previous: PreviousPage | undefined;
   /** The bytes of every batch, exactly as they are stored: what a seal is made of. */
   batches(): Uint8Array[];
-  /** Appends the bytes of a batch; the document's `update` event carries the change. */
-  append(batch: Uint8Array): void;
   /** The batches that arrived since the last call, in order. */
   read(): Batch[];
 }
 
-/** Creates a page over a document of its own. `writable` pages write as the Yjs client of their name. */
-export function createPage(name: PageName, { writable = false }: { writable?: boolean } = {}): Page {
-  const document = new Y.Doc({ gc: false });
-  if (writable) document.clientID = name.client;
+/** An empty document of a page. */
+export function createPageDocument(name: PageName): Y.Doc {
+  // A random one would cost 2 % of what it takes to write a page, and only subdocuments need it.
+  return new Y.Doc({ gc: false, guid: formatPageName(name) });
+}
+
+/** Creates a page that reads what comes into its document. */
+export function createPage(name: PageName): Page {
+  const document = createPageDocument(name);
   const batches = document.getArray<unknown>(pageRoot);
   let position = 0;
   let length = 0;
@@ -66,7 +76,6 @@ export function createPage(name: PageName, { writable = false }: { writable?: bo
       return previous;
     },
     batches: () => batches.toArray().flatMap((element) => bytesOf(element) ?? []),
-    append: (batch) => batches.push([[batch]]),
     read() {
       const added: Batch[] = [];
       if (broken || batches.length === position) return added;

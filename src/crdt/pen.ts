@@ -2,7 +2,7 @@ import type { RegisterRecord } from "../protocol/index.ts";
 import type { Writer } from "./writer.ts";
 
 /** What an agent writes with: its writer here, which another one may follow at any time. */
-export type Pen = Pick<Writer, "id" | "append" | "register" | "setRegister" | "flush">;
+export type Pen = Pick<Writer, "id" | "append" | "register" | "setRegister" | "leave" | "flush">;
 
 /** A pen in the hands of whoever opens its writers. */
 export interface OwnPen extends Pen {
@@ -20,6 +20,7 @@ export function createPen(first: Writer): OwnPen {
     append: (record, options) => writer.append(record, options),
     register: () => writer.register(),
     setRegister: (record) => writer.setRegister(record),
+    leave: () => writer.leave(),
     flush: () => writer.flush(),
     goOn(next, now) {
       const before = writer.register();

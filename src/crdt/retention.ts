@@ -1,3 +1,5 @@
+import type { RegisterRecord } from "../protocol/index.ts";
+
 /** How long history is kept. What is past it is deleted on this device and at the relay; those who read late are told of the gap. */
 export interface Retention {
   /** Sealed pages whose newest entry is older than this go, in milliseconds. Default: none do. */
@@ -13,3 +15,12 @@ export const defaultRetention: Retention = {
   historyBytes: Number.POSITIVE_INFINITY,
   departedMs: 90 * 24 * 3_600_000,
 };
+
+/** Whether nobody had a writer open for longer than it is kept. */
+export function hasDeparted(
+  { seenAt, since }: Pick<RegisterRecord, "seenAt" | "since">,
+  { departedMs }: Pick<Retention, "departedMs">,
+  nowMs: number,
+): boolean {
+  return nowMs - (seenAt ?? since) > departedMs;
+}

@@ -2,7 +2,10 @@ import type { FlockError } from "../base/index.ts";
 import type { KeyValueStore, StoredChange } from "./persistence/port.ts";
 import type { Cursor } from "./transports/relay-link.ts";
 
-/** Stores what was received, and the cursor only once everything that it covers is stored. */
+/**
+ * Stores what was received, and the cursor only once everything that it covers is stored: what this replica wrote, too,
+ * as the relay never tells again what lies before a cursor.
+ */
 export interface Saver {
   /** There is something to store; with a cursor, everything up to it has been received. */
   note(cursor?: Cursor): void;
@@ -15,6 +18,8 @@ export interface SaverOptions {
   takeUnsaved(): StoredChange;
   /** Resolves when the shared documents' own databases hold what arrived. */
   confirmShared(): Promise<void>;
+  /** Resolves with whether the writers' databases hold all that may have gone to the relay. */
+  confirmOwn(): Promise<boolean>;
   onFailed(error: unknown): void;
 }
 
@@ -32,7 +37,8 @@ export async function readCursor(records: KeyValueStore): Promise<Cursor> {
 }
 
 /** Creates a saver: one store at a time, and what comes meanwhile goes together into the next. */
-export function createSaver({ records, takeUnsaved, confirmShared, onFailed }: SaverOptions): Saver {
+export function createSaver(options: SaverOptions): Saver {
+  const { records, takeUnsaved, confirmShared, confirmOwn, onFailed } = options;
   let noted = false;
   let cursor: Cursor | undefined;
   /** What a failed store left behind; goes first in the next. */
@@ -52,10 +58,12 @@ export function createSaver({ records, takeUnsaved, confirmShared, onFailed }: S
       };
       try {
         if (reached) await confirmShared();
+        const isCovered = reached && (await confirmOwn());
         await records.write(
-          reached ? { ...change, put: [...(change.put ?? []), [cursorKey, { ...reached }]] } : change,
+          isCovered ? { ...change, put: [...(change.put ?? []), [cursorKey, { ...reached }]] } : change,
         );
         left = {};
+        if (!isCovered) cursor ??= reached;
       } catch (failure) {
         left = change;
         cursor ??= reached;

@@ -5,8 +5,8 @@ export interface Watermark {
   readonly value: number;
   /** Raises the value; what failed before is over. */
   advance(value: number): void;
-  /** Everyone who waits for a number past the present one fails, now and until the value rises. */
-  fail(failure: Error): void;
+  /** Whoever waits for a number up to `upTo` fails, now and until the value rises. Default: any number. */
+  fail(failure: Error, upTo?: number): void;
   /** Resolves once the value has reached `target`. Rejects with the signal's reason, or with what `fail` gave. */
   reached(target: number, signal?: AbortSignal): Promise<void>;
 }
@@ -14,7 +14,7 @@ export interface Watermark {
 /** Creates a watermark at `value`. */
 export function createWatermark(value = 0): Watermark {
   let current = value;
-  let failure: Error | undefined;
+  let failed: { reason: Error; upTo: number } | undefined;
   let waiting: { target: number; resolve: () => void; reject: (failure: Error) => void }[] = [];
 
   return {
@@ -24,20 +24,20 @@ export function createWatermark(value = 0): Watermark {
     advance(next) {
       if (next <= current) return;
       current = next;
-      failure = undefined;
+      failed = undefined;
       const ready = waiting.filter(({ target }) => target <= current);
       waiting = waiting.filter(({ target }) => target > current);
       for (const { resolve } of ready) resolve();
     },
-    fail(reason) {
-      failure = reason;
-      const lost = waiting;
-      waiting = [];
+    fail(reason, upTo = Number.POSITIVE_INFINITY) {
+      failed = { reason, upTo };
+      const lost = waiting.filter(({ target }) => target <= upTo);
+      waiting = waiting.filter(({ target }) => target > upTo);
       for (const { reject } of lost) reject(reason);
     },
     reached(target, signal) {
       if (target <= current) return Promise.resolve();
-      if (failure) return Promise.reject(failure);
+      if (failed && target <= failed.upTo) return Promise.reject(failed.reason);
       return abortable(
         new Promise<void>((resolve, reject) => waiting.push({ target, resolve, reject })),
         signal,

@@ -5,6 +5,7 @@ import { createBorrowedStore } from "./borrowed-store.ts";
 import { type Clocks, clocksIn, clocksOf, exceeds } from "./clocks.ts";
 import { createPen, type OwnPen, type Pen } from "./pen.ts";
 import type { KeyValueStore, Persistence } from "./persistence/port.ts";
+import { hasDeparted } from "./retention.ts";
 import { openWriter, type Writer, type WriterOptions } from "./writer.ts";
 import { readStanding, writeForked, writeIdentity } from "./writer-identity.ts";
 import { readClocks } from "./writer-records.ts";
@@ -42,6 +43,11 @@ export interface WriterPool {
   resync(writer: string, name: string, stateVector: Uint8Array): void;
   readonly pending: number;
   flush(): Promise<void>;
+  /**
+   * Tries again what the writers' databases refused; resolves with whether they hold all that may have gone to the relay,
+   * for good or until a later write.
+   */
+  confirm(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -96,6 +102,8 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   const { principal, prefix, persistence, records, clock, random, link } = options;
   const pooled = new Map<string, Pooled>();
   let closed = false;
+  /** Whether the databases of all writers that were let go hold them whole. */
+  let isWhole = true;
   let cancelAdoption: Undo = () => {};
   /** The epoch of the relay's storage; empty before the first join. */
   let relayEpoch = "";
@@ -205,9 +213,15 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       const parts = parseWriterId(id);
       if (parts?.agent !== agent || parts.principal !== principal) continue;
       const present = pooled.get(id) ?? (await adoptOne(id));
-      if (present && present.role !== "open" && !present.forked) return present;
+      if (present && present.role !== "open" && !present.forked && !isPast(present)) return present;
     }
     return undefined;
+  }
+
+  /** Whether others have let go of the writer: what an agent wrote on with it would rest on what nobody has. */
+  function isPast({ writer }: Pooled): boolean {
+    const record = writer.register();
+    return record !== undefined && hasDeparted(record, options.retention, clock.now());
   }
 
   /** Sends what closed tabs left unsent; a writer with nothing unsent is let go at once. */
@@ -223,9 +237,14 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   async function letGo(): Promise<void> {
     for (const each of [...pooled.values()].filter(isDone)) {
       pooled.delete(each.id);
-      await each.writer.close();
-      each.release();
+      await closeOne(each);
     }
+  }
+
+  async function closeOne({ writer, release }: Pooled): Promise<void> {
+    isWhole &&= await writer.confirm();
+    await writer.close();
+    release();
   }
 
   // Writers that were written elsewhere too ---------------------------------------------------------
@@ -355,14 +374,17 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     async flush() {
       for (const { writer } of pooled.values()) await writer.flush();
     },
+    async confirm() {
+      for (const { writer } of [...pooled.values()]) if (!(await writer.confirm())) return false;
+      return isWhole;
+    },
     async close() {
       closed = true;
       cancelAdoption();
       await turn;
       for (const present of pooled.values()) {
         if (present.role === "open" && !persistence.locks) present.writer.leave();
-        await present.writer.close();
-        present.release();
+        await closeOne(present);
       }
       pooled.clear();
     },

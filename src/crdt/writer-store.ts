@@ -4,8 +4,8 @@ import type { KeyValueStore, StoredValue } from "./persistence/port.ts";
 /** A writer's database, whose failures are told once and never thrown. */
 export interface WriterStore {
   readonly records: KeyValueStore;
-  /** Puts all of it, or nothing; tells whether it did. The writer then goes on in memory, so that the relay at least has it. */
-  put(pairs: readonly [key: string, value: StoredValue][]): Promise<boolean>;
+  /** Puts all of it, or nothing and says why. The writer then goes on in memory, so that the relay at least has it. */
+  put(pairs: readonly [key: string, value: StoredValue][]): Promise<FlockError | undefined>;
 }
 
 /** Creates the store over an open database. */
@@ -18,14 +18,14 @@ export function createWriterStore(
     async put(pairs) {
       try {
         await records.write({ put: pairs });
-        return true;
+        return undefined;
       } catch (cause) {
-        onFailed(
+        const failure =
           cause instanceof FlockError
             ? cause
-            : new FlockError("crdt/storage-failed", "The writer's database failed.", { cause }),
-        );
-        return false;
+            : new FlockError("crdt/storage-failed", "The writer's database failed.", { cause });
+        onFailed(failure);
+        return failure;
       }
     },
   };

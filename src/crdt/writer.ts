@@ -9,7 +9,14 @@ import {
   type Timestamp,
   type Undo,
 } from "../base/index.ts";
-import { type EntryRecord, type PageName, type RegisterRecord, registerName } from "../protocol/index.ts";
+import {
+  decodeClocks,
+  type EntryRecord,
+  type PageName,
+  type RegisterRecord,
+  registerName,
+} from "../protocol/index.ts";
+import type { Clocks } from "./clocks.ts";
 import type { EntryLog } from "./entry-log.ts";
 import { defaultLaneLimits, type LaneLimits } from "./lane-limits.ts";
 import { createOutbound, type Outbound } from "./outbound.ts";
@@ -17,10 +24,11 @@ import { type Appended, openOwnLane } from "./own-lane.ts";
 import { openOwnRegister } from "./own-register.ts";
 import type { PageStore } from "./page-store.ts";
 import type { KeyValueStore } from "./persistence/port.ts";
-import type { Retention } from "./retention.ts";
+import { hasDeparted, type Retention } from "./retention.ts";
 import { readSealBook } from "./sealing/seal-book.ts";
 import { createSealer } from "./sealing/sealer.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
+import { sourceOf, type UploadSource } from "./upload-source.ts";
 import { readAcknowledged, writeAcknowledged } from "./writer-records.ts";
 import { createWriterStore } from "./writer-store.ts";
 
@@ -59,6 +67,8 @@ export interface Writer {
   resync(name: string, stateVector: Uint8Array): void;
   /** Resolves when everything appended so far is stored. */
   flush(): Promise<void>;
+  /** Tries again what the database refused; resolves with whether all that may have gone out is stored. */
+  confirm(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -98,19 +108,16 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   let cancelAcknowledged: Undo = () => {};
   let cancelHour: Undo = () => {};
   let closed = false;
-  /** Whether an agent has it open, and whether that one has left for good. */
+  /** Whether an agent has it open. */
   let isUsed = false;
-  let hasLeft = false;
 
-  const store = createWriterStore(records, (error) => {
-    lane.failLocal(error);
-    onProblem(error);
-  });
+  const store = createWriterStore(records, onProblem);
   const register = await openOwnRegister({
     store,
     clock,
     random,
-    outbound: (document, ready) => outboundOf(registerName(id), document, new Map(known.register), ready),
+    outbound: (document, ready) =>
+      outboundOf(registerName(id), sourceOf(document), new Map(known.register), ready),
   });
   const seals = await readSealBook(records);
   const lane = await openOwnLane({
@@ -126,8 +133,8 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     effectiveOf: options.effectiveOf ?? ((parent) => log.get(parent)?.clock),
     onPending,
     onProblem: tell,
-    outbound: (name, { name: { client }, document }, ready) =>
-      outboundOf(name, document, new Map([[client, known.clocks[name] ?? 0]]), ready),
+    outbound: ({ name, page, source }, ready) =>
+      outboundOf(name, source, new Map([[page.name.client, known.clocks[name] ?? 0]]), ready),
   });
   const sealer = createSealer({
     writer: id,
@@ -151,7 +158,18 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   });
   if (options.frozen) void sealer.stop();
   else sealer.wake();
+  if (!options.frozen) comeBack();
   everyHour();
+
+  /** Others have let go of a writer that was away for so long: what it never sent comes with all that it rests on. */
+  function comeBack(): void {
+    const record = register.get();
+    if (!link || !record || !hasDeparted(record, options.retention, clock.now())) return;
+    if (lane.pending === 0 && register.complete) return;
+    relayEpoch = "";
+    register.set({ ...record, seenAt: today() });
+    sealer.forgotten();
+  }
 
   function everyHour(): void {
     cancelHour = clock.after(hourMs, () => {
@@ -166,7 +184,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   function withOwn(record: RegisterRecord): RegisterRecord {
     const { lane: _lane, left: _left, ...rest } = record;
     const marks = register.get()?.lane;
-    return { ...rest, seenAt: today(), ...(marks && { lane: marks }), ...(hasLeft && { left: true }) };
+    return { ...rest, seenAt: today(), ...(marks && { lane: marks }) };
   }
 
   /** To the day, so that it costs one write a day. */
@@ -185,15 +203,15 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
 
   function outboundOf(
     name: string,
-    document: Y.Doc,
-    acknowledged: ReadonlyMap<number, number>,
+    source: UploadSource,
+    acknowledged: Clocks,
     ready: () => boolean,
   ): Outbound | undefined {
     return (
       link &&
       createOutbound({
         name,
-        document,
+        source,
         link,
         ready,
         acknowledged,
@@ -252,8 +270,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     leave() {
       const record = register.get();
       if (closed || !record) return;
-      hasLeft = true;
-      register.set(withOwn(record));
+      register.set({ ...withOwn(record), left: true });
     },
     freeze: () => void sealer.stop(),
     owns: (name) => name === registerName(id) || lane.owns(name),
@@ -271,13 +288,23 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       relayEpoch = epoch;
       for (const { outbound } of lane.pages) outbound?.joined(resumed);
       register.outbound?.joined(resumed);
-      sealer.retry();
+      sealer.joined(epoch);
     },
     resync(name, stateVector) {
-      if (name === registerName(id)) register.outbound?.resync(stateVector);
-      else lane.pages.find((own) => own.name === name)?.outbound?.resync(stateVector);
+      if (name !== registerName(id)) {
+        lane.pages.find((own) => own.name === name)?.outbound?.resync(stateVector);
+        return;
+      }
+      const clocks = decodeClocks(stateVector);
+      const isForgotten = register.acknowledged().some(([client, upTo]) => upTo > (clocks.get(client) ?? 0));
+      register.outbound?.resync(stateVector);
+      if (!isForgotten) return;
+      // Retention took the register, and with it what it tells of.
+      for (const { outbound } of lane.pages) outbound?.joined(false);
+      sealer.forgotten();
     },
     flush,
+    confirm: async () => (await lane.confirm()) && (await register.confirm()),
     async close() {
       if (closed) return;
       closed = true;
@@ -292,7 +319,6 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       lane.failLocal(failure);
       lane.failRelayed(failure);
       await records.close();
-      lane.close();
       register.close();
     },
   };

@@ -38,6 +38,7 @@ export type {
   StoredAuditEntry,
   StoredClock,
   StoredDocument,
+  StoredDroppedPage,
   StoredPlace,
   StoredRevocation,
   StoredRow,

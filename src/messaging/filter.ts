@@ -1,10 +1,13 @@
 import * as z from "zod/mini";
 import { FlockError } from "../base/index.ts";
+import type { Entry } from "../crdt/index.ts";
 import {
   addresses,
   type ConsumerRecord,
+  type JsonObject,
   maxConsumerNameLength,
   messageBodySchema,
+  messageKind,
 } from "../protocol/index.ts";
 import type { Message } from "./message.ts";
 
@@ -19,11 +22,23 @@ export interface MessageFilter {
 }
 
 /** Tells whether a message is for the consumer of an agent, as far as its published filter says. */
-export function matchesRecord(filter: ConsumerRecord["filter"], message: Message, writer: string): boolean {
+export function matchesRecord(
+  filter: ConsumerRecord["filter"],
+  message: Pick<Message, "type" | "to" | "topic">,
+  writer: string,
+): boolean {
   if (filter.type !== undefined && filter.type !== message.type) return false;
   return filter.topic === undefined
     ? message.to !== undefined && addresses(message.to, writer)
     : filter.topic === message.topic;
+}
+
+/** Whether an entry can hold a message that a filter takes, by a look that costs little. */
+export function mayMatch({ type, topic }: MessageFilter, { kind, body }: Entry): boolean {
+  if (kind !== messageKind || typeof body !== "object" || body === null || Array.isArray(body)) return false;
+  const said = body as JsonObject;
+  if (type !== undefined && said["type"] !== type) return false;
+  return topic === undefined ? said["to"] !== undefined : said["topic"] === topic;
 }
 
 const { type: typeSchema, topic: topicSchema } = messageBodySchema.shape;

@@ -2,9 +2,17 @@
  * Owns what agents say to each other: messages on lanes, by value or by reference, durable consumers,
  * and when a message counts as delivered. Refuses to know sockets, storage, and what the messages are about.
  */
-export { type ConsumerOptions, type HandlerContext, type MessageHandler, openConsumer } from "./consumer.ts";
-export { type DeliveryBoard, openDeliveryBoard } from "./delivery.ts";
+export {
+  type ConsumerOptions,
+  type GapHandler,
+  type HandlerContext,
+  type MessageHandler,
+  openConsumer,
+} from "./consumer.ts";
+export { type Addressed, type DeliveryBoard, openDeliveryBoard } from "./delivery.ts";
 export { consumerName, type MessageFilter } from "./filter.ts";
+export type { LaneGap } from "./history-lane.ts";
+export type { ConsumerStart } from "./history-start.ts";
 export { type Message, type ReceivedMessage, readMessage } from "./message.ts";
 export { type ListedMessage, type MessageList, openMessageList } from "./message-list.ts";
 export {

@@ -10,6 +10,7 @@ import {
   parseJson,
 } from "../protocol/index.ts";
 import type { LayeredStore, PolicyManager, Tier } from "../refstore/index.ts";
+import type { Addressed } from "./delivery.ts";
 import { type Message, parseMessageBody, type ReceivedMessage } from "./message.ts";
 
 /** A message to be sent. */
@@ -45,7 +46,7 @@ export interface OutboxOptions {
   refs: Pick<LayeredStore, "put" | "state" | "onChange">;
   policy: PolicyManager;
   /** Resolves when the addressee has passed the message. */
-  delivered(id: string): Promise<void>;
+  delivered(message: Addressed): Promise<void>;
 }
 
 /** Sends an agent's messages, in the order of the calls. */
@@ -66,6 +67,7 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
     const references = body.reference ? [body.reference.id] : [];
     const appended = writer.append({ kind: messageKind, parents: [], body: json }, { references });
     await appended.shown();
+    const { to } = body;
     return {
       id: appended.id,
       ...createWrite({
@@ -75,7 +77,12 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
           Promise.all([appended.settled("relayed"), ...references.map((id) => uploaded(refs, id))]).then(
             () => undefined,
           ),
-        ...(body.to === undefined ? {} : { delivered: () => delivered(appended.id) }),
+        ...(to === undefined
+          ? {}
+          : {
+              delivered: () =>
+                delivered({ id: appended.id, writer: ownerOf(appended.id), type: body.type, to }),
+            }),
       }),
     };
   }
@@ -117,6 +124,11 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
       return inOrder(async () => append({ ...rest, reference: await stored }));
     },
   };
+}
+
+/** The writer of an entry that this device made. */
+function ownerOf(id: string): string {
+  return id.slice(0, id.indexOf("/"));
 }
 
 /** Resolves when the relay has a reference; where it never will, the entry's own stage tells of the end. */

@@ -2,7 +2,7 @@ import * as decoding from "lib0/decoding";
 import { FlockError, fromHex, fromUtf8, type Timestamp, toHex, toUtf8, writeUtf8 } from "../base/index.ts";
 import { formatPageName, type PageName, parsePageName } from "./document-name.ts";
 import { writeVarUint } from "./frame.ts";
-import { isJson, type Json, type JsonObject, parseJson } from "./json.ts";
+import { copyJson, type Json, type JsonObject, parseJson } from "./json.ts";
 import { maxEntryBytes, maxPageBytes, maxPageEntries } from "./limits.ts";
 
 /** What a lane records: a kind, which says who reads it, the entries it rests on, and a body of that kind. */
@@ -60,6 +60,8 @@ const kindPattern = /^[a-z][a-z0-9-]{0,31}$/;
 
 /** An entry as JSON, made once. */
 export interface EncodedEntry {
+  /** What a reader of the text gets, and no object of the caller's. */
+  readonly record: EntryRecord;
   readonly text: string;
   /** In bytes of UTF-8. */
   readonly length: number;
@@ -71,21 +73,25 @@ export interface EncodedEntry {
  * @throws `protocol/malformed-batch` where kind, parents or body are not in form.
  */
 export function encodeEntry({ kind, parents, body }: EntryRecord): EncodedEntry {
+  const copy = copyJson(body, maxBodyDepth);
   // What is let through here is what `decodeBatch` takes: a batch that does not decode would break its page for good.
-  if (!kindPattern.test(kind) || !areParents(parents) || !isJson(body, maxBodyDepth)) {
+  if (!kindPattern.test(kind) || !areParents(parents) || copy === undefined) {
     throw new FlockError(
       "protocol/malformed-batch",
       `An entry of kind ${JSON.stringify(kind)} needs a kind of a-z0-9-, at most ${maxParents} parents, each an entry's id, and a body of plain JSON, at most ${maxBodyDepth} deep.`,
     );
   }
-  const text = JSON.stringify(parents.length > 0 ? { k: kind, p: parents, b: body } : { k: kind, b: body });
-  return { text, length: utf8Length(text) };
+  const record = { kind, parents: parents.length > 0 ? [...parents] : noParents, body: copy };
+  const text = JSON.stringify(
+    parents.length > 0 ? { k: kind, p: record.parents, b: copy } : { k: kind, b: copy },
+  );
+  return { record, text, length: utf8Length(text) };
 }
 
 /** Encodes a batch around entries that {@link encodeEntry} made. */
 export function encodeBatch(
   header: Omit<Batch, "entries">,
-  entries: readonly EncodedEntry[],
+  entries: readonly Pick<EncodedEntry, "text" | "length">[],
 ): Uint8Array<ArrayBuffer> {
   const head = encodeHeader(header);
   // One array of JSON: one call to encode it, and one to parse it, for all entries together.

@@ -2,6 +2,7 @@
  * Owns what crosses a process: names, frames, control and document messages, the gate, the lane codec,
  * schemas, routes, close codes and limits. Refuses state, I/O and timers; client and relay meet only here.
  */
+export { encodeAppend } from "./append-update.ts";
 export {
   type Batch,
   decodeBatch,

@@ -27,6 +27,43 @@ export function isJson(value: unknown, depth = maxDepth): value is Json {
   return isPlainJson(value, depth);
 }
 
+/**
+ * A copy of plain JSON, equal to what its text parses to and no object of the caller's; undefined for anything else, and
+ * past `depth` levels.
+ */
+export function copyJson(value: unknown, depth = maxDepth): Json | undefined {
+  if (typeof value === "number") return Number.isFinite(value) ? withoutMinusZero(value) : undefined;
+  if (typeof value !== "object" || value === null) return isPlainJson(value, depth) ? value : undefined;
+  if (depth === 0) return undefined;
+  if (Array.isArray(value)) {
+    const elements: Json[] = [];
+    for (const element of value) {
+      const copied = copyJson(element, depth - 1);
+      if (copied === undefined) return undefined;
+      elements.push(copied);
+    }
+    return elements;
+  }
+  if (!isPlainObject(value)) return undefined;
+  const copy: Record<string, Json> = {};
+  for (const key of Object.keys(value)) {
+    const copied = key === "__proto__" ? undefined : copyJson(value[key], depth - 1);
+    if (copied === undefined) return undefined;
+    copy[key] = copied;
+  }
+  return copy;
+}
+
+/** JSON has no sign on zero. */
+function withoutMinusZero(value: number): number {
+  return value + 0;
+}
+
+function isPlainObject(value: object): value is Record<string, unknown> {
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
 function isPlainJson(value: unknown, depth: number): value is Json {
   if (value === null || typeof value === "boolean" || typeof value === "string") return true;
   if (typeof value === "number") return Number.isFinite(value);
@@ -35,10 +72,9 @@ function isPlainJson(value: unknown, depth: number): value is Json {
     for (const element of value) if (!isPlainJson(element, depth - 1)) return false;
     return true;
   }
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return false;
+  if (!isPlainObject(value)) return false;
   for (const key of Object.keys(value)) {
-    if (key === "__proto__" || !isPlainJson((value as Record<string, unknown>)[key], depth - 1)) return false;
+    if (key === "__proto__" || !isPlainJson(value[key], depth - 1)) return false;
   }
   return true;
 }

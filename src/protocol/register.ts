@@ -1,4 +1,5 @@
 import * as z from "zod/mini";
+import { parsePageName } from "./document-name.ts";
 
 const pageName = z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}$/));
 
@@ -28,18 +29,23 @@ export type ConsumerRecord = z.infer<typeof consumerSchema>;
 export const maxCapabilities = 64;
 export const maxCapabilityLength = 64;
 
-const laneMarksSchema = z.strictObject({
-  /** The low-water mark: of pages below this number that the chain names, nobody keeps documents, only seals. */
-  low: z.int().check(z.nonnegative()),
-  /** Pages below this number are past retention: their seals are gone too. */
-  first: z.int().check(z.nonnegative()),
-  /** The newest page below `low`: where the chain into the past begins. */
-  head: z.strictObject({
-    page: pageName,
-    length: z.int().check(z.positive()),
-    hash: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
-  }),
-});
+const laneMarksSchema = z
+  .strictObject({
+    /** The low-water mark: of pages below this number that the chain names, nobody keeps documents, only seals. */
+    low: z.int().check(z.nonnegative()),
+    /** Pages below this number are past retention: their seals are gone too. */
+    first: z.int().check(z.nonnegative()),
+    /** The newest page below `low`: where the chain into the past begins. */
+    head: z.strictObject({
+      page: pageName,
+      length: z.int().check(z.positive()),
+      hash: z.string().check(z.regex(/^[0-9a-f]{64}$/)),
+    }),
+  })
+  // A page above the mark is live: read from its seal too, it would be shown twice.
+  .check(
+    z.refine(({ low, first, head }) => first <= low && (parsePageName(head.page)?.number ?? low) < low),
+  );
 
 /** How far a writer's lane is sealed, and where its history begins. */
 export type LaneMarks = z.infer<typeof laneMarksSchema>;

@@ -1,14 +1,15 @@
 import { type Clock, type Closable, createScope, FlockError, type Undo } from "../base/index.ts";
 import type { Documents, OpenedWriter } from "../crdt/index.ts";
 import {
+  type ConsumerStart,
   consumerName,
   createOutbox,
   type DeliveryBoard,
+  type GapHandler,
   type MessageFilter,
   type MessageHandler,
   type OutgoingMessage,
   openConsumer,
-  readMessage,
   resolveContent,
   type SentMessage,
 } from "../messaging/index.ts";
@@ -34,11 +35,32 @@ export interface Agent extends Closable {
   /**
    * Handles messages at least once each, in order within a sender's lane. A message is acknowledged when the handler's
    * promise resolves; when it rejects, or the page goes away before, the message is delivered again.
-   * `consumer` names the position that is kept; by default the filter does.
+   * What is sealed is read from history first. `consumer` names the position that is kept; by default the filter does.
    *
    * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `messaging/invalid-filter`, `room/closed`.
    */
-  onMessage(filter: MessageFilter, handler: MessageHandler, options?: { consumer?: string }): Undo;
+  onMessage(filter: MessageFilter, handler: MessageHandler, options?: OnMessageOptions): Undo;
+  /**
+   * Says that this writer will not come back, and closes the agent: nobody lists it any more. What it wrote stays; an
+   * agent of this name that is opened here again takes it back.
+   */
+  leave(): Promise<void>;
+}
+
+export interface OnMessageOptions {
+  /** The name under which the position is kept. */
+  consumer?: string;
+  /**
+   * Where a consumer that nobody has opened before begins: with all that retention has kept (`start`), with what is live
+   * of it (`live`: about the newest 1,024 entries of each lane), or with what comes from now on (`now`). Default `start`
+   * for messages that name the agent, so that none is lost that was sent before; `live` for a topic.
+   */
+  from?: ConsumerStart;
+  /**
+   * Told once for each time that retention took pages of a lane before this consumer had read them; told again, as a
+   * message is delivered again, where it rejects or the page goes away before. The room tells it as `messaging/gap` too.
+   */
+  onGap?: GapHandler;
 }
 
 export interface AgentOptions {
@@ -64,7 +86,7 @@ export function createAgent(options: AgentOptions): Agent {
     onClosed();
   });
   const consumers = new Set<string>();
-  const outbox = createOutbox({ writer, refs, policy, delivered });
+  const outbox = createOutbox({ writer, refs, policy, delivered: board.delivered });
 
   const before = writer.register();
   writer.setRegister({
@@ -73,13 +95,6 @@ export function createAgent(options: AgentOptions): Agent {
     consumers: before?.consumers ?? {},
     capabilities: [...capabilities],
   });
-
-  async function delivered(id: string): Promise<void> {
-    await writer.flush();
-    const entry = documents.log.get(id);
-    const message = entry && readMessage(entry);
-    if (message) await board.delivered(message);
-  }
 
   function assertOpen(): void {
     if (scope.closed) throw new FlockError("room/closed", `The agent ${name} is closed: open it again.`);
@@ -95,7 +110,7 @@ export function createAgent(options: AgentOptions): Agent {
       assertOpen();
       return outbox.send(message);
     },
-    onMessage(filter, handler, { consumer } = {}) {
+    onMessage(filter, handler, { consumer, from, onGap } = {}) {
       assertOpen();
       const key = consumerName(filter, consumer);
       if (consumers.has(key)) {
@@ -110,6 +125,8 @@ export function createAgent(options: AgentOptions): Agent {
         name: key,
         filter,
         handler,
+        onGap,
+        start: from ?? (filter.topic === undefined ? "start" : "live"),
         writer,
         resumed,
         knownLanes,
@@ -123,6 +140,13 @@ export function createAgent(options: AgentOptions): Agent {
         stop();
         consumers.delete(key);
       };
+    },
+    async leave() {
+      const hasClosed = scope.closed;
+      await scope.close();
+      if (hasClosed) return;
+      writer.leave();
+      await writer.flush();
     },
     close: () => scope.close(),
   };

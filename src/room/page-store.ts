@@ -10,6 +10,10 @@ export function createPageStore(refs: LayeredStore, remote: ReferenceStore | und
       return id;
     },
     relayed: (hash, options) => (remote ? whenRemote(refs, hash, options) : Promise.resolve()),
+    async restore(hash, options) {
+      if (!remote || !refs.state(hash)?.here || (await remote.has(hash, options))) return;
+      await refs.put(await refs.get(hash, options), { contentType: sealContentType });
+    },
     get: (hash, options) => refs.get(hash, options),
     async delete(hash) {
       await remote?.delete(hash);

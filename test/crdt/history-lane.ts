@@ -1,7 +1,7 @@
 import * as Y from "yjs";
 import { FlockError, sha256Hex } from "../../src/base/index.ts";
 import type { PageStore } from "../../src/crdt/index.ts";
-import { createPage } from "../../src/crdt/page.ts";
+import { documentOf } from "../../src/crdt/written-page.ts";
 import {
   type Batch,
   encodeBatch,
@@ -38,6 +38,7 @@ export function createScriptedPages(): ScriptedPages {
       return hash;
     },
     relayed: async () => undefined,
+    restore: async () => undefined,
     async get(hash) {
       pages.gets.push(hash);
       if (pages.isOffline) throw new FlockError("refstore/unavailable", "offline");
@@ -125,14 +126,12 @@ export async function writeLane({
       first += entries;
       return encodeBatch(header, records);
     });
-    const document = createPage(name, { writable: true });
-    for (const batch of encoded) document.append(batch);
     const page = {
       name,
       hash: await pages.put(encodeSeal(encoded)),
       batches: encoded,
       bodies,
-      update: Y.encodeStateAsUpdate(document.document),
+      update: Y.encodeStateAsUpdate(documentOf(name, encoded)),
       document: laneName(writer, name),
     };
     written.push(page);

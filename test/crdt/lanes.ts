@@ -1,6 +1,7 @@
 import * as Y from "yjs";
 import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
 import { createPage, type Page } from "../../src/crdt/page.ts";
+import { documentOf } from "../../src/crdt/written-page.ts";
 import {
   type Batch,
   type EntryRecord,
@@ -29,22 +30,22 @@ export interface WrittenPage {
 
 export function writePage(number = 0, client = 7): WrittenPage {
   const name = { number, client };
-  const page = createPage(name, { writable: true });
+  const document = documentOf(name, []);
   let length = 0;
   let update: Uint8Array = new Uint8Array();
-  page.document.on("update", (bytes: Uint8Array) => {
+  document.on("update", (bytes: Uint8Array) => {
     update = bytes;
   });
   return {
     name,
     append({ bodies, clock = 1, first = length, kind = "note", parents = [], previous }) {
       const entries = bodies.map((body) => encodeEntry({ kind, parents, body }));
-      page.append(encodeBatch({ first, clock, previous, references: [] }, entries));
+      document.getArray("b").push([[encodeBatch({ first, clock, previous, references: [] }, entries)]]);
       length += bodies.length;
       return update;
     },
     appendRaw(element) {
-      page.document.getArray("b").push([element]);
+      document.getArray("b").push([element]);
       return update;
     },
   };

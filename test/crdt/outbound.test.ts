@@ -4,6 +4,7 @@ import { createStore, type FlockError } from "../../src/base/index.ts";
 import { createOutbound } from "../../src/crdt/outbound.ts";
 import type { LinkState } from "../../src/crdt/transports/port.ts";
 import type { UploadOutcome } from "../../src/crdt/transports/uploads.ts";
+import { sourceOf } from "../../src/crdt/upload-source.ts";
 import { decodeDocumentMessage, encodeClocks, isResync } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 
@@ -18,7 +19,7 @@ function setUp({ acknowledged = 0 } = {}) {
   const state = { ready: true, acknowledgements: 0 };
   const outbound = createOutbound({
     name: "lane/a.b.c/0-7",
-    document,
+    source: sourceOf(document),
     link: {
       status,
       upload(_, payload) {

@@ -7,6 +7,7 @@ export function createLocalPages(): PageStore {
   return {
     put: async (seal) => (await store.put(seal)).id,
     relayed: async () => undefined,
+    restore: async () => undefined,
     get: (hash) => store.get(hash),
     async delete(hash) {
       await store.delete(hash);

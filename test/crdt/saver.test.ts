@@ -14,12 +14,14 @@ async function setUp() {
     fails: boolean;
     confirmFails: boolean;
     confirm: Promise<void>;
+    isOwnStored: boolean;
   } = {
     unsaved: [],
     obsolete: [],
     fails: false,
     confirmFails: false,
     confirm: Promise.resolve(),
+    isOwnStored: true,
   };
   const saver = createSaver({
     records: {
@@ -40,6 +42,7 @@ async function setUp() {
       await state.confirm;
       if (state.confirmFails) throw new FlockError("crdt/storage-failed", "not confirmed");
     },
+    confirmOwn: async () => state.isOwnStored,
     onFailed: () => events.push("failed"),
   });
   return { saver, records, events, state };
@@ -144,6 +147,18 @@ describe("the saver", () => {
     await saver.flush();
     expect([await records.get(cursorKey), events]).toEqual([undefined, ["confirm", "failed"]]);
     state.confirmFails = false;
+    await saver.flush();
+    expect(await records.get(cursorKey)).toEqual(cursor(5));
+  });
+
+  it("STORE-1: no cursor is stored past what a writer has sent and not stored; what others wrote is", async () => {
+    const { saver, state, records } = await setUp();
+    state.isOwnStored = false;
+    state.unsaved = [["update/a", "a"]];
+    saver.note(cursor(5));
+    await saver.flush();
+    expect([await records.get(cursorKey), await records.get("update/a")]).toEqual([undefined, "a"]);
+    state.isOwnStored = true;
     await saver.flush();
     expect(await records.get(cursorKey)).toEqual(cursor(5));
   });

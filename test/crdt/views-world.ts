@@ -4,11 +4,11 @@ import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
 import { createChains } from "../../src/crdt/history/chains.ts";
 import { createHistory } from "../../src/crdt/history/history.ts";
 import type { View, ViewDefinition, ViewOptions } from "../../src/crdt/index.ts";
-import { createPage, type Page } from "../../src/crdt/page.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { StoredChange } from "../../src/crdt/persistence/port.ts";
 import type { Lanes } from "../../src/crdt/views/lanes.ts";
 import { createViews } from "../../src/crdt/views/views.ts";
+import { createWrittenPage, type WrittenPage } from "../../src/crdt/written-page.ts";
 import {
   decodeBatch,
   encodeBatch,
@@ -102,7 +102,7 @@ export function createReplica(
   const marked = createEmitter<string>();
   const reachable = createEmitter<void>();
   const problems: FlockError[] = [];
-  const documents = new Map<string, Page>();
+  const documents = new Map<string, WrittenPage>();
   const history = createHistory({ log, chains: createChains(log, pages), marksOf: (id) => marks.get(id) });
   const lanes: Lanes = { log, history, marked, writers: () => marks.keys() };
   const store = records.open("records");
@@ -133,18 +133,19 @@ export function createReplica(
     deliver({ writer, pages: all }: WorldLane, number: number, upTo = Number.POSITIVE_INFINITY): void {
       const { name, batches } = all[number] as WorldPage;
       const key = `${writer}/${number}`;
-      const page = documents.get(key) ?? createPage(name, { writable: true });
+      const page = documents.get(key) ?? createWrittenPage(name);
       documents.set(key, page);
-      for (const batch of batches.slice(page.ends.length, upTo)) page.append(batch);
+      for (const batch of batches.slice(page.ends.length, upTo)) page.append(decodeBatch(batch), batch);
       log.take(writer, page);
     },
-    /** The writer raises its marks. */
-    mark({ writer, pages: all }: WorldLane, low: number, first = 0): void {
+    /** The writer raises its marks, and says of them what it likes. */
+    mark({ writer, pages: all }: WorldLane, low: number, lies: Partial<LaneMarks> = {}): void {
       const head = all[low - 1] as WorldPage;
       marks.set(writer, {
         low,
-        first,
+        first: 0,
         head: { page: formatPageName(head.name), length: head.batches.length, hash: head.hash },
+        ...lies,
       });
       marked.emit(writer);
     },

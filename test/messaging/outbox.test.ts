@@ -42,7 +42,7 @@ async function setUp(options?: Parameters<typeof createRefs>[0]) {
     policy: createPolicyManager({
       policies: { big: alwaysReference(), small: alwaysValue({ maxBytes: 100 }) },
     }),
-    delivered: async (id) => void asked.push(id),
+    delivered: async ({ id }) => void asked.push(id),
   });
   const sent = () =>
     made.log.pages(writerName).flatMap(({ entries }) => entries.flatMap((entry) => readMessage(entry) ?? []));

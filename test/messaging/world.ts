@@ -1,14 +1,19 @@
 import { createEmitter, createStore, type FlockError } from "../../src/base/index.ts";
 import { createEntryLog } from "../../src/crdt/entry-log.ts";
+import { createChains } from "../../src/crdt/history/chains.ts";
+import { createHistory } from "../../src/crdt/history/history.ts";
 import type { Documents, Pen } from "../../src/crdt/index.ts";
 import { consumerName } from "../../src/messaging/filter.ts";
 import {
+  type ConsumerStart,
+  type GapHandler,
   type HandlerContext,
   type MessageFilter,
   openConsumer,
   type ReceivedMessage,
 } from "../../src/messaging/index.ts";
 import type { Presence, RegisterRecord } from "../../src/protocol/index.ts";
+import { createScriptedPages } from "../crdt/history-lane.ts";
 import { readPage, writePage } from "../crdt/lanes.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
 
@@ -22,6 +27,10 @@ export function createWorld() {
   const registerChanged = createEmitter<string>();
   const others = createStore<readonly Presence[]>([]);
   const here = new Set<string>();
+  const pages = createScriptedPages();
+  const online = createStore(false);
+  const marksOf = (writer: string) => records.get(writer)?.lane;
+  const history = createHistory({ log, chains: createChains(log, pages), marksOf });
   const problems: FlockError[] = [];
   let catchUp: () => void = () => {};
   const caughtUp = new Promise<void>((resolve) => {
@@ -29,6 +38,9 @@ export function createWorld() {
   });
   const documents = {
     log,
+    history,
+    online,
+    hasRelay: true,
     registerChanged,
     register: (writer: string) => records.get(writer),
     registers: () => new Map(records),
@@ -46,6 +58,8 @@ export function createWorld() {
 
   return {
     log,
+    pages,
+    online,
     clock,
     records,
     problems,
@@ -81,10 +95,14 @@ export function createWorld() {
         name,
         resumed = true,
         handle = () => undefined,
+        start = "start",
+        onGap,
       }: {
         filter?: MessageFilter;
         name?: string;
         resumed?: boolean;
+        start?: ConsumerStart;
+        onGap?: GapHandler;
         handle?: (message: ReceivedMessage, context: HandlerContext) => unknown;
       } = {},
     ) {
@@ -100,6 +118,8 @@ export function createWorld() {
       const stop = openConsumer({
         name: key,
         filter,
+        start,
+        onGap,
         writer,
         resumed,
         documents,

@@ -66,6 +66,8 @@ describe("registers", () => {
     ["a head that is no page", { ...register, lane: { ...lane, head: { ...lane.head, page: "2" } } }],
     ["a head of no entries", { ...register, lane: { ...lane, head: { ...lane.head, length: 0 } } }],
     ["a head of half a hash", { ...register, lane: { ...lane, head: { ...lane.head, hash: "ab" } } }],
+    ["a head above the mark", { ...register, lane: { ...lane, head: { ...lane.head, page: "3-7" } } }],
+    ["a first page past the mark", { ...register, lane: { ...lane, first: 4 } }],
     ["a mark too many", { ...register, lane: { ...lane, last: 9 } }],
     ["a day before the epoch", { ...register, seenAt: -1 }],
     ["a leave that is none", { ...register, left: false }],

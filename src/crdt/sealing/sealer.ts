@@ -13,7 +13,7 @@ import type { OwnLane } from "../own-lane.ts";
 import type { OwnPage } from "../own-page.ts";
 import type { OwnRegister } from "../own-register.ts";
 import type { PageStore } from "../page-store.ts";
-import type { KeyValueStore } from "../persistence/port.ts";
+import type { KeyValueStore, StoredValue } from "../persistence/port.ts";
 import type { Retention } from "../retention.ts";
 import type { RelayLink } from "../transports/relay-link.ts";
 import { firstKept } from "./expiry.ts";
@@ -24,6 +24,10 @@ import type { SealBook } from "./seal-book.ts";
 export interface Sealer {
   /** Something has changed that may let it go on. */
   wake(): void;
+  /** The relay is reached. What another of its storages had, this one is given too. */
+  joined(epoch: string): void;
+  /** The relay has let go of the writer, as of one that is not coming back: its seals may have gone as well. */
+  forgotten(): void;
   /** What failed, or was cut off, is tried again; retention is looked at. Upon each join, page and hour. */
   retry(): void;
   /** Seals, drops and deletes nothing from now on; resolves once what was under way has ended. */
@@ -50,6 +54,8 @@ const maxOffers = 16;
 /** Views open shortly after their room, and nobody tells when a page is let go of: so long nothing more is sealed. */
 const lookAgainAfterMs = 10_000;
 const drop = encodeDocumentMessage({ type: "drop" });
+/** The key of the relay's epoch whose storage has the seals. */
+const relayedToKey = "seals-relayed-to";
 
 /**
  * Creates a sealer, which works when it is woken. Each step rests on what is stored alone, and comes only once the one
@@ -75,6 +81,9 @@ export function createSealer(options: SealerOptions): Sealer {
   let canDrop = true;
   let canDelete = true;
   let isRetentionDue = true;
+  /** The epoch of the relay's storage, and that of the one which is known to have what is below the mark. */
+  let epoch: string | undefined;
+  let relayedTo: StoredValue | undefined;
   /** Set while it can't be told what is held, or something is. */
   let cancelLook: Undo | undefined = lookAgain();
 
@@ -122,6 +131,7 @@ export function createSealer(options: SealerOptions): Sealer {
 
   async function step(): Promise<void> {
     const marks = register.get()?.lane;
+    if (marks) await restore(marks);
     if (marks && hasLeftovers(marks)) {
       areMarksRelayed ??= await register.publish();
       signal.throwIfAborted();
@@ -138,6 +148,26 @@ export function createSealer(options: SealerOptions): Sealer {
     const isDropping = lane.sunk.some(({ name }) => !refused.has(name));
     if (!isDropping) raise();
     await offer();
+  }
+
+  /** Gives the relay again what a reset took from it: of what is below the mark nobody has more than a seal. */
+  async function restore({ first, low }: LaneMarks): Promise<void> {
+    const wanted = epoch;
+    if (wanted === undefined) return;
+    relayedTo ??= await records.get(relayedToKey);
+    if (relayedTo === wanted || link?.status.get() !== "online") return;
+    for (const { page, hash } of seals.below(low)) {
+      if (page.number < first) continue;
+      try {
+        await abortable(options.pages.restore(hash, { signal }), signal);
+      } catch (failure) {
+        if (!isFlockError(failure, "refstore/not-found") && !isFlockError(failure, "refstore/corrupt"))
+          throw failure;
+      }
+    }
+    await records.write({ put: [[relayedToKey, wanted]] });
+    signal.throwIfAborted();
+    relayedTo = wanted;
   }
 
   /** Whether something of what the marks have let go of is still here. */
@@ -283,21 +313,37 @@ export function createSealer(options: SealerOptions): Sealer {
       }
     }
     if (deleted.length > 0) await records.write(seals.forget(deleted));
+    signal.throwIfAborted();
+  }
+
+  function retry(): void {
+    rests = false;
+    canDrop = true;
+    canDelete = true;
+    isRetentionDue = true;
+    wake();
   }
 
   return {
     wake,
-    retry() {
-      rests = false;
-      canDrop = true;
-      canDelete = true;
-      isRetentionDue = true;
-      wake();
+    retry,
+    joined(next) {
+      // What was on its way to another storage has not come to this one.
+      if (epoch !== undefined && epoch !== next) offers.clear();
+      epoch = next;
+      retry();
+    },
+    forgotten() {
+      offers.clear();
+      relayedTo = "";
+      // Should it not be noted, only a crash before the end would tell.
+      void records.write({ remove: [relayedToKey] }).catch(() => undefined);
+      retry();
     },
     async stop() {
       stopped.abort(new FlockError("crdt/closed", `The writer ${writer} seals no more.`));
-      cancelLook?.();
       await running;
+      cancelLook?.();
     },
   };
 }

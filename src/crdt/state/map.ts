@@ -33,7 +33,8 @@ export function map<T = Json>(
   schema?: StandardSchema<unknown, T>,
   { defaults = {}, ...evolution }: MapOptions<T> = {},
 ): MapDefinition<T> {
-  const unset = structuredClone(defaults);
+  // Without a prototype, or whoever sets `constructor` to what does not fit would have `Object` read.
+  const unset: Readonly<Record<string, T>> = Object.assign(Object.create(null), structuredClone(defaults));
   return {
     kind: "map",
     bind(host, name) {

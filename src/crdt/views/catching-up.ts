@@ -128,7 +128,7 @@ async function advance(cursor: Cursor, options: CatchUpOptions): Promise<void> {
     onPause();
     const next = await cursor.pages.next();
     if (next.done) {
-      for (let number = 0; number < cursor.low; number++) coverage.close(cursor.writer, number);
+      coverage.closeBelow(cursor.writer, cursor.low);
       return;
     }
     const { value: page } = next;

@@ -7,6 +7,8 @@ export interface Coverage {
   cover(writer: string, page: PageName, length: number): void;
   /** Notes that the sealed page of a number is dealt with whole. */
   close(writer: string, number: number): void;
+  /** Notes that every page below a number is, however many a register says there are. */
+  closeBelow(writer: string, number: number): void;
   isClosed(writer: string, number: number): boolean;
   /** The lowest number whose sealed page is not known to be dealt with. */
   firstOpen(writer: string): number;
@@ -44,6 +46,12 @@ export function createCoverage(): Coverage {
       const lane = laneOf(writer);
       if (number < lane.below) return;
       lane.closed.add(number);
+      while (lane.closed.delete(lane.below)) lane.below++;
+    },
+    closeBelow(writer, number) {
+      const lane = laneOf(writer);
+      lane.below = Math.max(lane.below, number);
+      for (const each of lane.closed) if (each < lane.below) lane.closed.delete(each);
       while (lane.closed.delete(lane.below)) lane.below++;
     },
     isClosed(writer, number) {

@@ -1,3 +1,4 @@
+import type { PageName } from "../../protocol/index.ts";
 import type { Grant } from "./grant.ts";
 
 /** One document of a room: its number is its channel on every socket, and no other's for as long as the epoch holds. */
@@ -50,6 +51,13 @@ export interface StoredPlace {
   keyed: boolean;
 }
 
+/** A page that its writer has dropped: its name is remembered for as long as the writer's register is there. */
+export interface StoredDroppedPage {
+  /** The number of the register. */
+  register: number;
+  page: PageName;
+}
+
 /** What was done, or refused: of one principal, document and turn. */
 export interface AuditEntry {
   /** In milliseconds since 1970. */
@@ -100,7 +108,10 @@ export interface StorageCommit {
   clear?: boolean;
   /** Undefined removes the value. */
   settings?: Partial<Record<RoomSetting, string | undefined>>;
-  /** Documents of these numbers go, with rows, clocks and places: their names are free, the numbers given, stored or not. */
+  /**
+   * Documents of these numbers go, with rows, clocks, places and, of a register, the pages that its writer had dropped:
+   * their names are free, the numbers given, stored or not.
+   */
   dropDocuments?: readonly number[];
   documents?: readonly StoredDocument[];
   /** Each replaces the day of a document. */
@@ -112,6 +123,8 @@ export interface StorageCommit {
   clocks?: readonly StoredClock[];
   /** Each replaces the run of its document, client and `from`. */
   places?: readonly StoredPlace[];
+  /** One that is known stays as it is. */
+  droppedPages?: readonly StoredDroppedPage[];
   audit?: readonly AuditEntry[];
   /** Audit entries up to and with this number are deleted; the newest stays, so that numbers rise. */
   trimAudit?: number;
@@ -161,6 +174,12 @@ export interface RoomStorage {
   clocks(document: number): Iterable<StoredClock>;
   /** The run with the greatest `from` that is not past `clock`. */
   placeAt(document: number, client: number, clock: number): StoredPlace | undefined;
+  /** Whether a page is remembered as dropped. */
+  wasDropped(dropped: StoredDroppedPage): boolean;
+  /** The dropped pages of a writer, by the number of its register, in order. */
+  droppedPages(register: number): Iterable<PageName>;
+  /** How many pages are remembered as dropped, of the room or of one register; as cheap as `size`. */
+  droppedCount(register?: number): number;
   /** Audit entries past a number, in order. */
   auditAfter(id: number, limit: number): StoredAuditEntry[];
   /** The number of the newest audit entry; 0 without any. */

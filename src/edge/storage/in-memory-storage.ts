@@ -1,3 +1,4 @@
+import { comparePages, formatPageName, type PageName } from "../../protocol/index.ts";
 import type {
   RoomSetting,
   RoomStorage,
@@ -18,6 +19,8 @@ export function createInMemoryStorage(): RoomStorage {
   let rows: StoredRow[] = [];
   const clocks = new Map<number, Map<number, StoredClock>>();
   const places = new Map<string, StoredPlace[]>();
+  /** By register and page. */
+  const droppedPages = new Map<number, Map<string, PageName>>();
   let audit: StoredAuditEntry[] = [];
   /** What there ever was, dropped documents included. */
   let head = 0;
@@ -25,7 +28,7 @@ export function createInMemoryStorage(): RoomStorage {
   const revocations = new Map<string, StoredRevocation>();
 
   function clear(): void {
-    for (const each of [settings, byName, byNumber, clocks, places, revocations]) each.clear();
+    for (const each of [settings, byName, byNumber, clocks, places, droppedPages, revocations]) each.clear();
     rows = [];
     head = 0;
     lastDocument = 0;
@@ -40,6 +43,7 @@ export function createInMemoryStorage(): RoomStorage {
       byName.delete(byNumber.get(id)?.name ?? "");
       byNumber.delete(id);
       clocks.delete(id);
+      droppedPages.delete(id);
     }
     for (const key of places.keys()) if (gone.has(Number.parseInt(key, 10))) places.delete(key);
   }
@@ -145,6 +149,12 @@ export function createInMemoryStorage(): RoomStorage {
     clocks: (document) => [...(clocks.get(document)?.values() ?? [])],
     placeAt: (document, client, clock) =>
       places.get(`${document}/${client}`)?.findLast(({ from }) => from <= clock),
+    wasDropped: ({ register, page }) => droppedPages.get(register)?.has(formatPageName(page)) ?? false,
+    droppedPages: (register) => [...(droppedPages.get(register)?.values() ?? [])].sort(comparePages),
+    droppedCount(register) {
+      const counted = register === undefined ? [...droppedPages.values()] : [droppedPages.get(register)];
+      return counted.reduce((sum, pages) => sum + (pages?.size ?? 0), 0);
+    },
     auditAfter: (id, limit) => audit.filter((entry) => entry.id > id).slice(0, limit),
     lastAudit: () => audit.at(-1)?.id ?? 0,
     revocation: (kind, value) => revocations.get(`${kind}/${value}`),
@@ -178,6 +188,10 @@ export function createInMemoryStorage(): RoomStorage {
       if (first && last && byPlace(last, first) > 0) rows.sort(byPlace);
       for (const clock of changes.clocks ?? []) putClock(clock);
       for (const run of changes.places ?? []) putPlace(run);
+      for (const { register, page } of changes.droppedPages ?? []) {
+        const pages = droppedPages.get(register) ?? new Map<string, PageName>();
+        droppedPages.set(register, pages.set(formatPageName(page), { ...page }));
+      }
       for (const entry of changes.audit ?? []) {
         audit.push({ ...structuredClone(entry), id: (audit.at(-1)?.id ?? 0) + 1 });
       }

@@ -5,6 +5,7 @@ import {
   toAuditEntry,
   toClock,
   toDocument,
+  toPageName,
   toPlace,
   toRevocation,
   toRow,
@@ -36,8 +37,8 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
     return [...sql.exec(query, ...bindings)][0];
   }
 
-  function numberOf(query: string): number {
-    return Number(first(query)?.["number"] ?? 0);
+  function numberOf(query: string, ...bindings: unknown[]): number {
+    return Number(first(query, ...bindings)?.["number"] ?? 0);
   }
 
   function documentOf(condition: string, binding: string | number): StoredDocument | undefined {
@@ -140,6 +141,22 @@ export function openSqlStorage(driver: SqlDriver): RoomStorage {
       );
       return row && toPlace(row);
     },
+    wasDropped: ({ register, page }) =>
+      first(
+        "SELECT 1 FROM dropped WHERE document = ? AND number = ? AND client = ?",
+        register,
+        page.number,
+        page.client,
+      ) !== undefined,
+    droppedPages: (register) =>
+      mapped(
+        sql.exec("SELECT number, client FROM dropped WHERE document = ? ORDER BY number, client", register),
+        toPageName,
+      ),
+    droppedCount: (register) =>
+      register === undefined
+        ? numberOf("SELECT COUNT(*) AS number FROM dropped")
+        : numberOf("SELECT COUNT(*) AS number FROM dropped WHERE document = ?", register),
     auditAfter: (id, limit) =>
       [...sql.exec("SELECT id, entry FROM audit WHERE id > ? ORDER BY id LIMIT ?", id, limit)].map(
         toAuditEntry,
@@ -236,6 +253,14 @@ function write(sql: SqlDriver["sql"], changes: StorageCommit): void {
       keyed ? 1 : 0,
     );
   }
+  for (const { register, page } of changes.droppedPages ?? []) {
+    sql.exec(
+      "INSERT OR IGNORE INTO dropped (document, number, client) VALUES (?, ?, ?)",
+      register,
+      page.number,
+      page.client,
+    );
+  }
   for (const entry of changes.audit ?? []) {
     sql.exec("INSERT INTO audit (entry) VALUES (?)", JSON.stringify(entry));
   }
@@ -268,7 +293,9 @@ function drop(sql: SqlDriver["sql"], documents: readonly number[]): void {
     );
   }
   for (const id of documents) {
-    for (const table of ["rows", "clocks", "places"]) sql.exec(`DELETE FROM ${table} WHERE document = ?`, id);
+    for (const table of ["rows", "clocks", "places", "dropped"]) {
+      sql.exec(`DELETE FROM ${table} WHERE document = ?`, id);
+    }
     sql.exec("DELETE FROM documents WHERE id = ?", id);
   }
 }
@@ -288,7 +315,7 @@ function highest(sql: SqlDriver["sql"], query: string): number {
 
 function clear(sql: SqlDriver["sql"]): void {
   sql.exec("DELETE FROM settings WHERE name <> ?", versionName);
-  for (const table of ["documents", "rows", "clocks", "places", "revocations"]) {
+  for (const table of ["documents", "rows", "clocks", "places", "dropped", "revocations"]) {
     sql.exec(`DELETE FROM ${table}`);
   }
 }

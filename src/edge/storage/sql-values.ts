@@ -1,3 +1,4 @@
+import type { PageName } from "../../protocol/index.ts";
 import type {
   AuditEntry,
   StoredAuditEntry,
@@ -57,6 +58,10 @@ export function toPlace(row: SqlRow): StoredPlace {
     depth: Number(row["depth"]),
     keyed: Number(row["keyed"]) === 1,
   };
+}
+
+export function toPageName(row: SqlRow): PageName {
+  return { number: Number(row["number"]), client: Number(row["client"]) };
 }
 
 export function toAuditEntry(row: SqlRow): StoredAuditEntry {

@@ -1,7 +1,7 @@
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import { FlockError, toUtf8 } from "../../../base/index.ts";
-import { maxUpdateBytes } from "../../../protocol/index.ts";
+import { maxUpdateBytes, type PageName } from "../../../protocol/index.ts";
 
 /** The first bytes of every archive; the last of them is the version of the format. */
 export const archiveMagic = new Uint8Array([...toUtf8("flockstate-room"), 1]);
@@ -11,6 +11,8 @@ export const blockTargetBytes = 256 * 1024;
 export const maxBlockBytes = blockTargetBytes + maxUpdateBytes + 1024;
 /** Clients that one record of owners names. */
 export const maxOwnedClients = 1_000;
+/** Pages that one record of dropped pages names. */
+export const maxDroppedPages = 1_000;
 
 /** Where an archive comes from. */
 export interface ArchiveOrigin {
@@ -24,7 +26,7 @@ export interface ArchiveOrigin {
   relay: string;
 }
 
-/** What an archive says, in this order: one header, the documents one after another, one end. */
+/** What an archive says, in this order: one header, the documents one after another, what was dropped, one end. */
 export type ArchiveRecord =
   | ({ type: "header" } & ArchiveOrigin)
   | { type: "document"; name: string }
@@ -32,9 +34,11 @@ export type ArchiveRecord =
   | { type: "owned"; owner: string; clients: readonly { client: number; clock: number }[] }
   /** A Yjs V1 update of the document before it. */
   | { type: "update"; update: Uint8Array }
+  /** Pages that a writer has dropped; its register is among the documents. */
+  | { type: "dropped"; writer: string; pages: readonly PageName[] }
   | { type: "end"; documents: number; updates: number };
 
-const tags = { header: 1, document: 2, owned: 3, update: 4, end: 5 } as const;
+const tags = { header: 1, document: 2, owned: 3, update: 4, end: 5, dropped: 6 } as const;
 
 /** Encodes one record. */
 export function encodeRecord(record: ArchiveRecord): Uint8Array {
@@ -61,6 +65,14 @@ export function encodeRecord(record: ArchiveRecord): Uint8Array {
         break;
       case "update":
         encoding.writeVarUint8Array(encoder, record.update);
+        break;
+      case "dropped":
+        encoding.writeVarString(encoder, record.writer);
+        encoding.writeVarUint(encoder, record.pages.length);
+        for (const { number, client } of record.pages) {
+          encoding.writeVarUint(encoder, number);
+          encoding.writeVarUint(encoder, client);
+        }
         break;
       case "end":
         encoding.writeVarUint(encoder, record.documents);
@@ -114,6 +126,16 @@ function decodeRecord(decoder: decoding.Decoder): ArchiveRecord {
     }
     case tags.update:
       return { type: "update", update: decoding.readVarUint8Array(decoder) };
+    case tags.dropped: {
+      const writer = decoding.readVarString(decoder);
+      const count = decoding.readVarUint(decoder);
+      if (count > maxDroppedPages) throw new RangeError(`${count} pages in one record`);
+      const pages = Array.from({ length: count }, () => ({
+        number: decoding.readVarUint(decoder),
+        client: decoding.readVarUint(decoder),
+      }));
+      return { type: "dropped", writer, pages };
+    }
     case tags.end:
       return {
         type: "end",

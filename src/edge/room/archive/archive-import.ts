@@ -1,5 +1,12 @@
 import { type ErrorCode, FlockError, isId } from "../../../base/index.ts";
-import { readDocumentName, tokenScopes } from "../../../protocol/index.ts";
+import {
+  formatPageName,
+  laneName,
+  parsePageName,
+  readDocumentName,
+  registerName,
+  tokenScopes,
+} from "../../../protocol/index.ts";
 import type { Grant } from "../grant.ts";
 import type { Ledger, LedgerDocument, LedgerRefusal } from "../ledger/ledger.ts";
 import type { RoomStorage } from "../ports.ts";
@@ -81,7 +88,7 @@ interface OpenDocument {
 }
 
 function createIntake(storage: RoomStorage, ledger: Ledger<undefined>, grant: Grant) {
-  let expects: "header" | "documents" | "nothing" = "header";
+  let expects: "header" | "documents" | "dropped" | "nothing" = "header";
   let current: OpenDocument | undefined;
   let documents = 0;
   let updates = 0;
@@ -134,9 +141,32 @@ function createIntake(storage: RoomStorage, ledger: Ledger<undefined>, grant: Gr
     current = undefined;
   }
 
+  /** Closes the last document. */
+  function closeAll(): void {
+    if (current) close(current);
+    if (expects === "documents") ledger.commit();
+    expects = "dropped";
+  }
+
+  function remember({ writer, pages }: ArchiveRecord & { type: "dropped" }): void {
+    const register = storage.documentNamed(registerName(writer));
+    if (!register) throw invalidArchive("it names dropped pages of a writer without a register");
+    for (const page of pages) {
+      if (!parsePageName(formatPageName(page))) throw invalidArchive("it names a page that no lane has");
+    }
+    // One that went while the archive was written is in it as a document.
+    const gone = pages.filter((page) => !storage.documentNamed(laneName(writer, page)));
+    storage.commit({ droppedPages: gone.map((page) => ({ register: register.id, page })) });
+  }
+
+  function isExpected({ type }: ArchiveRecord): boolean {
+    if (type === "header") return expects === "header";
+    return expects === "documents" || (expects === "dropped" && (type === "dropped" || type === "end"));
+  }
+
   return {
     take(record: ArchiveRecord): void {
-      if (record.type === "header" ? expects !== "header" : expects !== "documents") throw misplaced();
+      if (!isExpected(record)) throw misplaced();
       switch (record.type) {
         case "header":
           expects = "documents";
@@ -153,8 +183,12 @@ function createIntake(storage: RoomStorage, ledger: Ledger<undefined>, grant: Gr
           if (!current) throw misplaced();
           add(current, record.update);
           break;
+        case "dropped":
+          closeAll();
+          remember(record);
+          break;
         case "end":
-          if (current) close(current);
+          closeAll();
           if (record.documents !== documents || record.updates !== updates) {
             throw invalidArchive("it does not hold as much as it says");
           }
@@ -164,7 +198,6 @@ function createIntake(storage: RoomStorage, ledger: Ledger<undefined>, grant: Gr
     },
     finish(): { documents: number; updates: number } {
       if (expects !== "nothing") throw invalidArchive("its last record is missing");
-      ledger.commit();
       return { documents, updates };
     },
   };

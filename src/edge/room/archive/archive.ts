@@ -1,8 +1,17 @@
 import { FlockError } from "../../../base/index.ts";
+import { registerName } from "../../../protocol/index.ts";
 import { updatesOf } from "../ledger/updates-of-rows.ts";
 import type { RoomStorage, StoredDocument } from "../ports.ts";
 import { writeBlocks } from "./archive-blocks.ts";
-import { type ArchiveOrigin, type ArchiveRecord, encodeRecord, maxOwnedClients } from "./archive-format.ts";
+import {
+  type ArchiveOrigin,
+  type ArchiveRecord,
+  encodeRecord,
+  maxDroppedPages,
+  maxOwnedClients,
+} from "./archive-format.ts";
+
+const registerPrefix = registerName("");
 
 /**
  * Writes a room as an archive, in chunks of about 256 KiB, while it goes on serving. Each document is read at one
@@ -18,13 +27,9 @@ function* encodedRecords(storage: RoomStorage, origin: ArchiveOrigin, last: numb
   yield encodeRecord({ type: "header", ...origin });
   let documents = 0;
   let updates = 0;
+  const registers: StoredDocument[] = [];
   for (let after = 0; ; ) {
-    if (storage.setting("epoch") !== origin.epoch) {
-      throw new FlockError(
-        "edge/unavailable",
-        "The room was deleted while it was exported: export it again.",
-      );
-    }
+    assertCurrent(storage, origin);
     const [document] = storage.documentsAfter(after, 1);
     if (!document || document.id > last) break;
     after = document.id;
@@ -36,8 +41,30 @@ function* encodedRecords(storage: RoomStorage, origin: ArchiveOrigin, last: numb
     yield encodeRecord({ type: "document", name: document.name });
     for (const record of owners) yield encodeRecord(record);
     for (const update of contents) yield encodeRecord({ type: "update", update });
+    if (document.name.startsWith(registerPrefix)) registers.push(document);
+  }
+  // Last, so that a page that goes meanwhile is in the archive in one way or the other.
+  for (const register of registers) {
+    assertCurrent(storage, origin);
+    yield* droppedRecords(storage, register);
   }
   yield encodeRecord({ type: "end", documents, updates });
+}
+
+function assertCurrent(storage: RoomStorage, { epoch }: ArchiveOrigin): void {
+  if (storage.setting("epoch") === epoch) return;
+  throw new FlockError("edge/unavailable", "The room was deleted while it was exported: export it again.");
+}
+
+/** Encoded at once: what comes in between could change what they are read from. */
+function droppedRecords(storage: RoomStorage, { id, writer = "" }: StoredDocument): Uint8Array[] {
+  const dropped = [...storage.droppedPages(id)];
+  const records: Uint8Array[] = [];
+  for (let from = 0; from < dropped.length; from += maxDroppedPages) {
+    const pages = dropped.slice(from, from + maxDroppedPages);
+    records.push(encodeRecord({ type: "dropped", writer, pages }));
+  }
+  return records;
 }
 
 function readUpdates(storage: RoomStorage, { id }: StoredDocument): Uint8Array[] {

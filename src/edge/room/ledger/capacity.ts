@@ -3,6 +3,7 @@ import type { RoomLimits } from "../limits.ts";
 import type { RoomStorage } from "../ports.ts";
 import { type LedgerRefusal, refusal } from "./admission.ts";
 import type { DocumentLedger } from "./document-ledger.ts";
+import { droppedPageBytes } from "./dropped-pages.ts";
 import { compactBytes } from "./snapshot.ts";
 import { updatesOf } from "./updates-of-rows.ts";
 
@@ -17,7 +18,7 @@ const growthShare = 1 / 8;
 export interface Capacity {
   /** Why a document may not take so many bytes more; undefined where it may. May compact the document. */
   shortage(document: DocumentLedger<unknown>, bytes: number): LedgerRefusal | undefined;
-  /** The room's rows, staged ones included, take so many bytes more or, below 0, less. */
+  /** What the room holds, staged or not, takes so many bytes more or, below 0, less. */
   grew(bytes: number): void;
   /** Forgets what it knows of a document that was compacted. */
   forget(document: number): void;
@@ -67,7 +68,7 @@ export function createCapacity({ storage, limits, compact }: CapacityOptions): C
 
   return {
     shortage(document, bytes) {
-      used ??= storage.size().bytes;
+      used ??= usedBytes(storage);
       if (!isOver(document, bytes)) return undefined;
       if (document.name.kind !== "lane") relieve(document);
       if (!isOver(document, bytes)) return undefined;
@@ -84,10 +85,15 @@ export function createCapacity({ storage, limits, compact }: CapacityOptions): C
     },
     forget: (document) => void examined.delete(document),
     release(document) {
-      used = (used ?? storage.size().bytes) - takenBy(document);
+      used = (used ?? usedBytes(storage)) - takenBy(document);
       examined.delete(document.id);
     },
   };
+}
+
+/** What a room takes of its limit. */
+function usedBytes(storage: RoomStorage): number {
+  return storage.size().bytes + droppedPageBytes * storage.droppedCount();
 }
 
 /** The most that a document may take, in bytes of its rows without history. */

@@ -3,8 +3,8 @@ import {
   type DocumentName,
   isResync,
   maxUpdateBytes,
-  parseDocumentName,
   type Refusal,
+  registerName,
   sliceUpdate,
 } from "../../../protocol/index.ts";
 import { type RoomObserver, silentObserver } from "../../operations/observer.ts";
@@ -17,18 +17,12 @@ import { createCapacity } from "./capacity.ts";
 import { createClientCache } from "./client-cache.ts";
 import { type Compaction, compactDocument } from "./compact-document.ts";
 import { dayOf } from "./days.ts";
-import {
-  createDocumentLedger,
-  type DocumentLedger,
-  type DocumentSources,
-  type LedgerRow,
-} from "./document-ledger.ts";
+import { createDocumentIndex } from "./document-index.ts";
+import type { DocumentLedger, DocumentSources, LedgerRow } from "./document-ledger.ts";
+import { createDroppedPages, droppedPageBytes } from "./dropped-pages.ts";
 import { judgeUpdate } from "./judging.ts";
 
 export type { LedgerRefusal } from "./admission.ts";
-
-/** Documents that are kept in memory, about 1 kB each without their clocks; past it all are forgotten and looked up again. */
-const maxCachedDocuments = 4_096;
 
 /** Clocks of Yjs clients in memory, about 200 bytes each, in all documents together. */
 const maxCachedClocks = 50_000;
@@ -68,7 +62,7 @@ export interface Ledger<Author> {
    * @throws `edge/too-many-documents`
    */
   documentNamed(name: DocumentName): LedgerDocument;
-  /** As `documentNamed`, where a document exists or the grant allows to begin it; else why not. */
+  /** As `documentNamed`, where a document exists or may be begun under the grant and was not dropped; else why not. */
   open(name: DocumentName, grant: Grant): LedgerDocument | LedgerRefusal;
   documentNumbered(id: number): LedgerDocument | undefined;
   /** What a document of this number is called: also one that this turn drops, whose rows are there until its end. */
@@ -79,7 +73,10 @@ export interface Ledger<Author> {
   offer(document: LedgerDocument, update: Uint8Array, from: Sender<Author>): LedgerRefusal | undefined;
   /** As `offer`, for a sender that does not slice: a large update is cut into ones that pass. */
   offerWhole(document: LedgerDocument, update: Uint8Array, from: Sender<Author>): LedgerRefusal | undefined;
-  /** Authorises and stages the end of a page or register; one that does not exist is left so. Returns why not, if not. */
+  /**
+   * Authorises and stages the end of a page or register; one that does not exist is left so. Returns why not, if not.
+   * While the writer's register is there, the page is not begun again.
+   */
   drop(name: DocumentName, grant: Grant): LedgerRefusal | undefined;
   /** Stages the end of documents of one writer, which are past retention. */
   expire(writer: string, documents: readonly StoredDocument[]): void;
@@ -126,86 +123,66 @@ export function createLedger<Author>(
     observer = silentObserver,
     audit: scope = "all",
     compacted = () => {},
-    dropped = () => {},
+    dropped: onDropped = () => {},
   }: LedgerOptions = {},
 ): Ledger<Author> {
-  const byName = new Map<string, DocumentLedger<Author>>();
-  const byNumber = new Map<number, DocumentLedger<Author>>();
-  const created = new Set<DocumentLedger<Author>>();
   const staged = new Set<DocumentLedger<Author>>();
-  /** Documents that the turn drops, by number: to whatever comes after it in the turn they are gone. */
-  const going = new Map<number, DocumentName>();
   const sources: DocumentSources = {
     storage,
     clocks: createClientCache(maxCachedClocks),
     recent: createClientCache(maxCachedPlaces),
   };
+  const documents = createDocumentIndex<Author>(sources);
+  const dropped = createDroppedPages(storage);
   const audit = createAuditTurn(scope);
   const updateBytes = Math.min(limits.updateBytes, maxUpdateBytes);
   let capacity = createCapacity({ storage, limits, compact });
-  let lastDocument = storage.lastDocument();
-  let lastCommitted = lastDocument;
   let head = storage.head();
-  let documentCount: number | undefined;
   let stagedBytes = 0;
   let audited = 0;
   let grown = new Set<number>();
 
-  function remember(id: number, name: DocumentName, day: number): DocumentLedger<Author> {
-    const document = createDocumentLedger<Author>(sources, { id, name, day });
-    byName.set(name.name, document);
-    byNumber.set(id, document);
-    return document;
-  }
-
-  function find(id: number): DocumentLedger<Author> | undefined {
-    const known = byNumber.get(id);
-    if (known) return known;
-    const stored = going.has(id) ? undefined : storage.documentNumbered(id);
-    return stored && remember(id, parseDocumentName(stored.name), stored.day);
-  }
-
   function get(id: number): DocumentLedger<Author> {
-    const document = find(id);
+    const document = documents.numbered(id);
     if (!document) throw new RangeError(`The room has no document ${id}.`);
     return document;
   }
 
-  function findNamed(name: DocumentName): DocumentLedger<Author> | undefined {
-    const known = byName.get(name.name);
-    if (known) return known;
-    const stored = storage.documentNamed(name.name);
-    return stored && !going.has(stored.id) ? remember(stored.id, name, stored.day) : undefined;
+  /** The number of the register of a page's writer, which keeps what was dropped. */
+  function registerOf({ writer, principal }: DocumentName & { kind: "lane" }): number | undefined {
+    return documents.named({ kind: "register", name: registerName(writer), writer, principal })?.id;
   }
 
-  /** Asked of the storage once, before anything is dropped. */
-  function countDocuments(): number {
-    documentCount ??= storage.documentCount() + created.size;
-    return documentCount;
-  }
-
-  function create(name: DocumentName): DocumentLedger<Author> {
-    const document = remember(++lastDocument, name, dayOf(clock.now()));
-    created.add(document);
-    if (documentCount !== undefined) documentCount++;
-    return document;
+  /** Why a document may not be begun; undefined where it may. */
+  function whyNotBegun(name: DocumentName): LedgerRefusal | undefined {
+    const register = name.kind === "lane" ? registerOf(name) : undefined;
+    if (name.kind === "lane" && register !== undefined && dropped.has({ register, page: name.page })) {
+      return refusal("edge/dropped", `${name.name} was dropped by its writer: it is not begun again.`);
+    }
+    return documents.count >= limits.documents
+      ? refusal("edge/too-many-documents", tooMany(limits))
+      : undefined;
   }
 
   /** Stages the end of a document, and returns the bytes that it frees. */
   function remove(document: DocumentLedger<Author>): number {
-    const { id, name } = document;
     const bytes = document.stored.bytes + document.staged.bytes;
     capacity.release(document);
-    documentCount = countDocuments() - 1;
+    if (document.name.kind === "register") capacity.grew(-droppedPageBytes * dropped.forget(document.id));
     stagedBytes -= document.staged.bytes;
     staged.delete(document);
-    byNumber.delete(id);
-    byName.delete(name.name);
-    for (const cache of [sources.clocks, sources.recent]) cache.forget(id);
-    created.delete(document);
-    // Also one that was never stored, so that its number is not given again.
-    going.set(id, name);
+    documents.remove(document);
     return bytes;
+  }
+
+  /** Remembers a page that was once stored, and so may be held elsewhere. */
+  function rememberDropped(document: DocumentLedger<Author>): void {
+    const { name } = document;
+    if (name.kind !== "lane" || documents.isNew(document)) return;
+    const register = registerOf(name);
+    if (register === undefined) return;
+    dropped.add({ register, page: name.page });
+    capacity.grew(droppedPageBytes);
   }
 
   function attempt(
@@ -267,7 +244,7 @@ export function createLedger<Author>(
   }
 
   function compact(id: number): Compaction | undefined {
-    const document = find(id);
+    const document = documents.numbered(id);
     const compaction = document && compactDocument(storage, document);
     if (!document || !compaction) return undefined;
     if (compaction.outcome === "failed") {
@@ -286,24 +263,22 @@ export function createLedger<Author>(
 
   return {
     documentNamed(name) {
-      const known = findNamed(name);
+      const known = documents.named(name);
       if (known) return known;
-      if (countDocuments() >= limits.documents)
+      if (documents.count >= limits.documents) {
         throw new FlockError("edge/too-many-documents", tooMany(limits));
-      return create(name);
+      }
+      return documents.create(name, dayOf(clock.now()));
     },
     open(name, grant) {
-      const known = findNamed(name);
+      const known = documents.named(name);
       if (known) return known;
-      const denial = denialOf(storage, grant, name);
-      if (denial) return denial;
-      return countDocuments() >= limits.documents
-        ? refusal("edge/too-many-documents", tooMany(limits))
-        : create(name);
+      const denial = denialOf(storage, grant, name) ?? whyNotBegun(name);
+      return denial ?? documents.create(name, dayOf(clock.now()));
     },
-    documentNumbered: find,
-    nameOf: (id) => find(id)?.name ?? going.get(id),
-    wasGiven: (id) => id > 0 && id <= lastDocument,
+    documentNumbered: documents.numbered,
+    nameOf: documents.nameOf,
+    wasGiven: documents.wasGiven,
     offer: (document, update, from) =>
       noted(attempt(get(document.id), update, from), document, { bytes: update.length, grant: from.grant }),
     offerWhole({ id }, update, from) {
@@ -319,8 +294,9 @@ export function createLedger<Author>(
         audit.refused(grant, name.name, { code: denial.code, bytes: 0 });
         return denial;
       }
-      const document = findNamed(name);
+      const document = documents.named(name);
       if (!document) return undefined;
+      rememberDropped(document);
       audit.dropped(grant, name.name, { bytes: remove(document) });
       observer.count("documents_dropped");
       return undefined;
@@ -332,27 +308,28 @@ export function createLedger<Author>(
       observer.count("documents_dropped", documents.length);
       observer.log("info", "writer past retention", { writer, documents: documents.length, bytes });
     },
-    clocks: ({ id }) => find(id)?.clocks() ?? new Map(),
+    clocks: ({ id }) => documents.numbered(id)?.clocks() ?? new Map(),
     get head() {
       return head;
     },
     get lastDocument() {
-      return lastCommitted;
+      return documents.lastCommitted;
     },
     get stagedBytes() {
       return stagedBytes;
     },
     commit() {
-      if (created.size === 0 && staged.size === 0 && going.size === 0 && audit.isEmpty) return [];
       const now = clock.now();
       const day = dayOf(now);
-      const older = [...staged].filter((document) => document.day < day && !created.has(document));
+      const { begun, ended } = documents.changes(day);
+      if (begun.length === 0 && staged.size === 0 && ended.length === 0 && audit.isEmpty) return [];
+      const older = [...staged].filter((document) => document.day < day && !documents.isNew(document));
       const rows = [...staged].flatMap((document) => document.takeRows(() => ++head));
       const changes = [...staged].map((document) => document.changes());
       const entries = audit.take(now);
       storage.commit({
-        ...(going.size > 0 && { dropDocuments: [...going.keys()] }),
-        documents: [...created].map(({ id, name }) => toStored(id, name, day)),
+        ...(ended.length > 0 && { dropDocuments: ended, droppedPages: dropped.changes() }),
+        documents: begun,
         ...(older.length > 0 && { days: older.map(({ id }) => ({ id, day })) }),
         rows,
         clocks: changes.flatMap((change) => change.clocks),
@@ -365,22 +342,15 @@ export function createLedger<Author>(
         grown.add(document.id);
       }
       staged.clear();
-      created.clear();
+      documents.settle();
+      dropped.settle();
       stagedBytes = 0;
-      lastCommitted = lastDocument;
-      if (going.size > 0) {
-        going.clear();
-        dropped();
-      }
       audited += entries.length;
-      if (byNumber.size > maxCachedDocuments) {
-        byName.clear();
-        byNumber.clear();
-      }
+      if (ended.length > 0) onDropped();
       return rows;
     },
     growthOf(id) {
-      const document = find(id);
+      const document = documents.numbered(id);
       return document && { stored: document.stored, snapshotBytes: document.snapshotBytes };
     },
     takeGrown() {
@@ -393,27 +363,16 @@ export function createLedger<Author>(
     },
     compact,
     reload() {
-      byName.clear();
-      byNumber.clear();
-      created.clear();
+      documents.reload();
+      dropped.settle();
       staged.clear();
-      going.clear();
-      sources.clocks.clear();
-      sources.recent.clear();
       audit.take(clock.now());
       capacity = createCapacity({ storage, limits, compact });
-      lastDocument = storage.lastDocument();
-      lastCommitted = lastDocument;
       head = storage.head();
-      documentCount = undefined;
       stagedBytes = 0;
       grown = new Set();
     },
   };
-}
-
-function toStored(id: number, name: DocumentName, day: number): StoredDocument {
-  return { id, name: name.name, ...(name.kind !== "shared" && { writer: name.writer }), day };
 }
 
 function tooMany({ documents }: RoomLimits): string {

@@ -1,0 +1,82 @@
+import type { Agent, Message } from "flockstate";
+import type { HarnessRoom } from "./state.ts";
+
+/** What is to be said, and to whom: a topic, or an agent. */
+export interface SayOptions {
+  readonly count: number;
+  readonly to?: string;
+  /** The number in the first message's content; default 0. */
+  readonly from?: number;
+  /** Characters that each message carries besides its number. */
+  readonly padding?: number;
+  readonly conversation?: string;
+}
+
+/** Messages that are sent in one turn, and wait for each other. */
+const batch = 100;
+/** Later than whatever a clock here could be ahead. */
+const farAheadMs = 86_400_000;
+
+/** Sends numbered messages in turns, each settled `local`; gives their ids. */
+export async function say(agent: Agent, options: SayOptions): Promise<string[]> {
+  const { count, to, from = 0, padding = 0, conversation } = options;
+  const address = to === undefined ? { topic: "numbers" } : { to };
+  const ids: string[] = [];
+  while (ids.length < count) {
+    const sent = await Promise.all(
+      Array.from({ length: Math.min(batch, count - ids.length) }, (_, index) =>
+        agent.send({
+          ...address,
+          type: "STATUS",
+          content: { number: from + ids.length + index, padding: "x".repeat(padding) },
+          ...(conversation !== undefined && { conversation }),
+        }),
+      ),
+    );
+    await Promise.all(sent.map((message) => message.settled("local")));
+    ids.push(...sent.map(({ id }) => id));
+  }
+  return ids;
+}
+
+/** The number that `say` put into a message; -1 where there is none. */
+export function numberOf({ content }: Pick<Message, "content">): number {
+  return typeof content === "object" && content !== null && "number" in content ? Number(content.number) : -1;
+}
+
+/** Every message that there ever was, folded from all that is live and sealed. */
+export async function everyMessage(room: HarnessRoom): Promise<readonly Message[]> {
+  return room.at(Date.now() + farAheadMs).messages();
+}
+
+/** The names of the lanes' pages that this device has rows of. */
+export async function storedPages(): Promise<string[]> {
+  const pages = new Set<string>();
+  for (const { name = "" } of await indexedDB.databases()) {
+    const own = /\/writer\/([^/]+)$/.exec(name)?.[1];
+    if (own === undefined && !name.endsWith("/records")) continue;
+    for (const key of await keysOf(name)) {
+      const [kind, second, third, fourth] = key.split("/");
+      if (own !== undefined && kind === "page") pages.add(`lane/${own}/${second}`);
+      if (kind === "update" && second === "lane") pages.add(`lane/${third}/${fourth}`);
+    }
+  }
+  return [...pages].sort();
+}
+
+async function keysOf(database: string): Promise<string[]> {
+  const connection = await settled(indexedDB.open(database));
+  try {
+    const keys = await settled(connection.transaction("pairs").objectStore("pairs").getAllKeys());
+    return keys.filter((key) => typeof key === "string");
+  } finally {
+    connection.close();
+  }
+}
+
+function settled<T>(request: IDBRequest<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}
