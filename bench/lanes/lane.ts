@@ -1,6 +1,12 @@
 import { createHybridClock, systemClock, systemRandom } from "../../src/base/index.ts";
 import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
-import { createInMemoryPersistence, defaultRetention, type PageStore } from "../../src/crdt/index.ts";
+import {
+  createInMemoryPersistence,
+  defaultRetention,
+  type PageStore,
+  type Persistence,
+} from "../../src/crdt/index.ts";
+import type { Appended } from "../../src/crdt/own-lane.ts";
 import { loadReceived } from "../../src/crdt/received.ts";
 import { openWriter, type Writer } from "../../src/crdt/writer.ts";
 import type { EntryRecord } from "../../src/protocol/index.ts";
@@ -39,10 +45,13 @@ export function createPages(): PageStore {
 }
 
 /** A writer over a database in memory, without a relay. */
-export async function openBenchWriter(
-  log: EntryLog = createEntryLog(),
+export async function openBenchWriter({
+  log = createEntryLog(),
   persistence = createInMemoryPersistence(),
-): Promise<Writer> {
+}: {
+  log?: EntryLog;
+  persistence?: Persistence;
+} = {}): Promise<Writer> {
   return openWriter({
     id: writerName,
     records: await persistence.open("writer"),
@@ -71,13 +80,17 @@ export async function openBenchReader(log: EntryLog = createEntryLog()) {
 }
 
 /** Appends entries, so many in one turn, and resolves when the last is stored. */
-export async function append(writer: Writer, count: number, perTurn = batchEntries): Promise<void> {
+export async function append(
+  writer: Pick<Writer, "append" | "flush">,
+  count: number,
+  perTurn = batchEntries,
+): Promise<void> {
   for (let done = 0; done < count; done += perTurn) {
-    let last: Promise<void> | undefined;
+    let last: Appended | undefined;
     for (let index = done; index < Math.min(count, done + perTurn); index++) {
-      last = writer.append(entry(index)).shown();
+      last = writer.append(entry(index));
     }
-    await last;
+    await last?.shown();
   }
   await writer.flush();
 }

@@ -9,10 +9,11 @@ import {
 } from "flockstate";
 import { withUpdates } from "../../test/crdt/persistence/indexeddb-faults.ts";
 import { type ContractResult, type ContractSuite, runContract } from "./contracts.ts";
-import { everyMessage, numberOf, type SayOptions, say, storedPages } from "./lanes.ts";
+import { everyMessage, numberOf, type SayOptions, say, storedPages, storedState } from "./lanes.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";
 import { startTraffic, type Traffic } from "./traffic.ts";
+import { openVersion, type Version, type VersionedPeople } from "./versions.ts";
 import { type HarnessViews, openHarnessView, type ViewReport, viewReport } from "./views.ts";
 
 /** A message that a handler has finished. */
@@ -65,6 +66,8 @@ export interface Harness {
   history(): Promise<{ ids: string[]; numbers: number[] }>;
   /** The names of the lanes' pages that this device has rows of. */
   storedPages(): Promise<string[]>;
+  /** The state of a key as the snapshot of a view has it on this device. */
+  storedState(view: keyof HarnessViews, key: string): Promise<unknown>;
   /** Opens a view; resolves once it holds all that it is opened over. */
   openView(name: keyof HarnessViews): Promise<void>;
   viewReport(name: keyof HarnessViews): ViewReport;
@@ -72,6 +75,10 @@ export interface Harness {
   view<Name extends keyof HarnessViews>(name: Name): View<HarnessViews[Name]>;
   /** Writes without pause until it is stopped, and keeps book of what the relay has acknowledged. */
   startTraffic(agent: string): void;
+  /** Opens a room as a version of an application does, apart from `open`. */
+  openVersion(version: Version, options: { room: string; relay: string }): Promise<void>;
+  /** What `openVersion` opened. */
+  readonly people: VersionedPeople;
   /** Joins the document `shared` below this address with nothing of ours; resolves when it is synced. */
   openStock(base: string): Promise<void>;
   /** Runs the cases of a contract here; `references` is the address below which the relay keeps a room's. */
@@ -92,6 +99,7 @@ declare global {
 let opened: { options: OpenOptions; room: HarnessRoom } | undefined;
 let traffic: Traffic | undefined;
 let stock: StockClient | undefined;
+let people: VersionedPeople | undefined;
 const agents: Record<string, Agent> = {};
 const views: { [Name in keyof HarnessViews]?: View<HarnessViews[Name]> } = {};
 const handled: Handled[] = [];
@@ -188,6 +196,7 @@ globalThis.harness = {
     return { ids: idsOf(messages), numbers: messages.map(numberOf) };
   },
   storedPages,
+  storedState,
   async openView(name) {
     const view = openHarnessView(current(), name);
     Object.assign(views, { [name]: view });
@@ -197,6 +206,12 @@ globalThis.harness = {
   view: (name) => made(views[name]) as View<HarnessViews[typeof name]>,
   startTraffic(name) {
     traffic = startTraffic(current(), made(agents[name]));
+  },
+  async openVersion(version, options) {
+    people = await openVersion(version, options);
+  },
+  get people() {
+    return made(people);
   },
   async openStock(base) {
     stock = await openStockClient(base);

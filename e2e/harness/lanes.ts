@@ -64,11 +64,27 @@ export async function storedPages(): Promise<string[]> {
   return [...pages].sort();
 }
 
+/** The state of a key as a view's snapshot on this device has it; undefined where it has none. */
+export async function storedState(view: string, key: string): Promise<unknown> {
+  for (const { name = "" } of await indexedDB.databases()) {
+    if (!name.endsWith("/records")) continue;
+    for (const part of ["live", "archived"]) {
+      const stored = await withPairs(name, (pairs) => pairs.get(`view/${view}/1/${part}/=${key}`));
+      if (stored !== undefined) return stored.state;
+    }
+  }
+  return undefined;
+}
+
 async function keysOf(database: string): Promise<string[]> {
+  const keys = await withPairs(database, (pairs) => pairs.getAllKeys());
+  return keys.filter((key) => typeof key === "string");
+}
+
+async function withPairs<T>(database: string, work: (pairs: IDBObjectStore) => IDBRequest<T>): Promise<T> {
   const connection = await settled(indexedDB.open(database));
   try {
-    const keys = await settled(connection.transaction("pairs").objectStore("pairs").getAllKeys());
-    return keys.filter((key) => typeof key === "string");
+    return await settled(work(connection.transaction("pairs").objectStore("pairs")));
   } finally {
     connection.close();
   }

@@ -11,6 +11,7 @@ import {
   randomId,
   type Scope,
   type Store,
+  timestampToMs,
 } from "../base/index.ts";
 import {
   type LaneMarks,
@@ -123,6 +124,12 @@ export interface DocumentsOptions {
   /** For tests. Default: those of the protocol. */
   limits?: LaneLimits | undefined;
 }
+
+/**
+ * Once all was told, what rests on a writer of whom there is nothing waits for so long: its documents may come after those
+ * that rest on them, and they come no more where it has departed.
+ */
+const unknownAfterMs = 24 * 3_600_000;
 
 /**
  * Opens a room's documents; resolves once what this device has is loaded. It never waits for the network.
@@ -266,8 +273,19 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   const reachable = createEmitter<void>();
   // Others hear of the network in this turn, and read through what they then connect.
   scope.add(online.subscribe((isOnline) => isOnline && queueMicrotask(() => reachable.emit())));
+  void caughtUp.reached.then(() => reachable.emit());
   const views: Views = createViews({
-    lanes: { log, history, marked: registerChanged, writers: () => registers.all().keys() },
+    lanes: {
+      log,
+      history,
+      marked: registerChanged,
+      writers: () => registers.all().keys(),
+      isUnknown: (writer, since) =>
+        caughtUp.isReached &&
+        !registers.get(writer) &&
+        log.pages(writer).length === 0 &&
+        clock.now() - timestampToMs(since) > unknownAfterMs,
+    },
     clock,
     storage: { records, tryLock: (name) => persistence.tryLock(`${prefix}${name}`) },
     reachable,

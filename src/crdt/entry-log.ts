@@ -39,7 +39,8 @@ export function createEntryLog(): EntryLog {
   const holders = new Set<(entry: Entry) => boolean>();
 
   function find(writer: string, page: PageName): Logged | undefined {
-    return lanes.get(writer)?.find(({ name }) => comparePages(name, page) === 0);
+    // From the end, where what comes next belongs.
+    return lanes.get(writer)?.findLast(({ name }) => comparePages(name, page) === 0);
   }
 
   function pageOf(writer: string, page: PageName): Logged {

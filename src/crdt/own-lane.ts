@@ -118,6 +118,7 @@ type OpenPage = OwnPage<WrittenPage>;
 /** One batch's update on its way into the database, with the seals of the pages that it closes. */
 interface Unstored {
   pairs: [key: string, value: StoredValue][];
+  update: Uint8Array;
   page: OwnPage;
   pageLength: number;
   appended: number;
@@ -242,11 +243,12 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
     const { page } = own;
     const begins = page.length === 0 ? await linksOf(own) : undefined;
     const { taken, clock } = takeQueued(own);
+    const named = taken.flatMap(({ references }) => references);
     const header = {
       first: page.length,
       clock,
       previous: begins?.previous,
-      references: [...new Set(taken.flatMap(({ references }) => references))],
+      references: named.length > 1 ? [...new Set(named)] : named,
     };
     const key = batchKey(page.name, page.ends.length);
     const encoded = taken.map((each) => each.encoded);
@@ -258,13 +260,13 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
     shown.advance(upTo);
     unstored.push({
       pairs: [[key, update], ...(begins?.noted ?? [])],
+      update,
       page: own,
       pageLength: page.length,
       appended: upTo,
     });
     await storeUnstored();
     own.storing = false;
-    stored.emit({ name: own.name, update });
     own.outbound?.pump();
     onPending();
     if (begins) began.emit();
@@ -280,8 +282,12 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
         return;
       }
       unstored = unstored.filter((each) => !taken.includes(each));
-      for (const { page, pageLength } of taken) page.kept = Math.max(page.kept, pageLength);
       local.advance(taken.at(-1)?.appended ?? 0);
+      for (const { page, pageLength, update } of taken) {
+        if (pageLength <= page.kept) continue;
+        page.kept = pageLength;
+        stored.emit({ name: page.name, update });
+      }
     }
     hasFailed = false;
   }

@@ -21,7 +21,7 @@ export interface OwnPage<Kind extends Page = Page> {
   /** Entries that the relay is known to have. */
   relayed(): number;
   readonly outbound: Outbound | undefined;
-  /** What may be told to others: without a batch that is not stored yet. */
+  /** What may be told to other tabs: without what is not stored, which a crash would leave with them alone. */
   settled(): Y.Doc;
 }
 
@@ -64,7 +64,11 @@ export function createOwnPage<Kind extends Page>({
     storing: false,
     relayed: () => page.ends[(own.outbound?.acknowledged(page.name.client) ?? 0) - 1] ?? 0,
     outbound: outbound({ name, page, source }, () => !own.storing),
-    settled: () => (own.storing ? documentOf(page.name, page.batches().slice(0, -1)) : page.document),
+    settled() {
+      if (own.kept === page.length) return page.document;
+      const stored = page.ends.filter((end) => end <= own.kept).length;
+      return documentOf(page.name, page.batches().slice(0, stored));
+    },
   };
   return own;
 }

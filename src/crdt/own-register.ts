@@ -96,8 +96,10 @@ export async function openOwnRegister({
     // A flush may have begun the next write meanwhile; what it holds is not stored yet.
     isStored = number === writes;
     if (isStored) hasFailed = !isKept;
-    latest = update;
-    stored.emit(update);
+    if (isKept) {
+      latest = update;
+      stored.emit(update);
+    }
     upload?.pump();
     return isKept;
   }
@@ -124,7 +126,7 @@ export async function openOwnRegister({
     acknowledged: () =>
       [...clocksIn(register.document).keys()].map((each) => [each, upload?.acknowledged(each) ?? 0]),
     settled() {
-      if (isStored) return register.document;
+      if (isStored && !hasFailed) return register.document;
       const document = new Y.Doc();
       Y.applyUpdate(document, latest);
       return document;

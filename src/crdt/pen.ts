@@ -13,6 +13,7 @@ export interface OwnPen extends Pen {
 /** Creates a pen over a first writer. What was appended keeps its handle: it settles as its own writer says. */
 export function createPen(first: Writer): OwnPen {
   let writer = first;
+  const all = [first];
   return {
     get id() {
       return writer.id;
@@ -21,10 +22,13 @@ export function createPen(first: Writer): OwnPen {
     register: () => writer.register(),
     setRegister: (record) => writer.setRegister(record),
     leave: () => writer.leave(),
-    flush: () => writer.flush(),
+    async flush() {
+      for (const each of all) await each.flush();
+    },
     goOn(next, now) {
       const before = writer.register();
       writer = next;
+      all.push(next);
       if (before) next.setRegister(successorOf(before, now));
     },
   };

@@ -18,11 +18,15 @@ export interface ReceivedRows {
 
 const prefix = "update/";
 
-/** Creates the rows over the room's database; they are read once, and written by whoever takes the changes. */
-export function createReceivedRows(records: KeyValueStore, newId: () => string): ReceivedRows {
+/**
+ * Creates the rows over the room's database; they are read once, and written by whoever takes the changes. `session` is
+ * random: no other may name rows as this one does.
+ */
+export function createReceivedRows(records: KeyValueStore, session: string): ReceivedRows {
   const keys = new Map<string, string[]>();
   let unsaved: [key: string, value: StoredValue][] = [];
   let obsolete: string[] = [];
+  let added = 0;
 
   function note(name: string, key: string): void {
     const present = keys.get(name);
@@ -31,7 +35,7 @@ export function createReceivedRows(records: KeyValueStore, newId: () => string):
   }
 
   function add(name: string, update: Uint8Array): void {
-    const key = `${prefix}${name}/${newId()}`;
+    const key = `${prefix}${name}/${session}${added++}`;
     unsaved.push([key, update]);
     note(name, key);
   }

@@ -78,7 +78,7 @@ export async function loadReceived(
 ): Promise<ReceivedDocuments> {
   const held = new Map<string, Held>();
   const registerChanged = createEmitter<string>();
-  const rows = createReceivedRows(records, () => randomId(random));
+  const rows = createReceivedRows(records, randomId(random));
 
   function hold(name: DocumentName, isHidden = false): Held {
     const present = held.get(name.name);

@@ -72,10 +72,11 @@ export function createReleases(options: ReleasesOptions): Releases {
     const head = marks && headOf(marks);
     if (!head) return;
     const sealed: PageName[] = [];
+    const failed = new Map<string, unknown>();
     // From the newest back, so that each page here tells of the one before it.
     for (const page of received.pages(writer).reverse()) {
       if (page.number >= marks.low) continue;
-      const isNamed = await isInChain(writer, head, page);
+      const isNamed = await isInChain(writer, head, page, failed);
       if (lifetime.signal.aborted) return;
       if (isNamed) sealed.unshift(page);
       else received.show(writer, page);
@@ -98,9 +99,14 @@ export function createReleases(options: ReleasesOptions): Releases {
   }
 
   /** Undefined where it can't be told now. */
-  async function isInChain(writer: string, head: ChainLink, page: PageName): Promise<boolean | undefined> {
+  async function isInChain(
+    writer: string,
+    head: ChainLink,
+    page: PageName,
+    failed: Map<string, unknown>,
+  ): Promise<boolean | undefined> {
     try {
-      const found = await chains.seek(writer, head, page.number, lifetime);
+      const found = await chains.seek(writer, head, page.number, { signal: lifetime.signal, failed });
       if (found === "lost") return undefined;
       return found !== "absent" && comparePages(found.page, page) === 0;
     } catch {

@@ -25,6 +25,7 @@ export function createWatermark(value = 0): Watermark {
       if (next <= current) return;
       current = next;
       failed = undefined;
+      if (waiting.length === 0) return;
       const ready = waiting.filter(({ target }) => target <= current);
       waiting = waiting.filter(({ target }) => target > current);
       for (const { resolve } of ready) resolve();

@@ -71,6 +71,8 @@ export interface WriterPoolOptions extends Omit<WriterOptions, "id" | "records">
 const listPrefix = "writer/";
 /** A goodbye may overtake the release of its sender's locks. */
 const lockFreeAfterMs = 500;
+/** A database that refused a new writer is asked for one again after this. */
+const succeedAgainMs = 5_000;
 
 /** The key under which the room's database lists a writer. */
 export function listedKey(writer: string): string {
@@ -105,6 +107,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   /** Whether the databases of all writers that were let go hold them whole. */
   let isWhole = true;
   let cancelAdoption: Undo = () => {};
+  let cancelSuccession: Undo = () => {};
   /** The epoch of the relay's storage; empty before the first join. */
   let relayEpoch = "";
   /** One at a time, so that two agents never reach for one writer. */
@@ -202,6 +205,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     const before = await findFree(agent);
     const present = before ?? (await create(agent));
     present.role = "open";
+    present.writer.comeBack();
     tell();
     await letGo();
     return { writer: present.pen, resumed: before !== undefined };
@@ -278,8 +282,24 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     present.forked = true;
     present.writer.freeze();
     await writeForked(present.records).catch(reportFailure);
+    await succeed();
+  }
+
+  /** Agents whose writers are frozen go on as new ones; while the database refuses those, again after a while. */
+  async function succeed(): Promise<void> {
+    const frozen = [...pooled.values()].filter(({ role, forked }) => role === "open" && forked);
+    try {
+      for (const present of closed ? [] : frozen) await replace(present);
+    } catch (failure) {
+      reportFailure(failure);
+      cancelSuccession();
+      cancelSuccession = clock.after(succeedAgainMs, () => void inTurn(succeed));
+    }
+  }
+
+  async function replace(present: Pooled): Promise<void> {
     const agent = parseWriterId(present.id)?.agent;
-    if (present.role !== "open" || agent === undefined) return;
+    if (agent === undefined) return;
     const fresh = await create(agent);
     // The agent may have closed meanwhile.
     if (!isOpen(present.id)) return;
@@ -382,6 +402,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       closed = true;
       cancelAdoption();
       await turn;
+      cancelSuccession();
       for (const present of pooled.values()) {
         if (present.role === "open" && !persistence.locks) present.writer.leave();
         await closeOne(present);

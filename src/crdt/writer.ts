@@ -47,6 +47,8 @@ export interface Writer {
   setRegister(record: RegisterRecord): void;
   /** Says in the register that this writer will not come back; an agent that opens it again takes that back. */
   leave(): void;
+  /** An agent opens it again, in this session: what it says in the register from now on is that it is here. */
+  comeBack(): void;
   /** Another device writes in this writer's name: nothing is sealed, dropped or deleted any more, only sent. */
   freeze(): void;
   /** Whether this writer's database has a document of this name, or had it until it was sealed. */
@@ -108,8 +110,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   let cancelAcknowledged: Undo = () => {};
   let cancelHour: Undo = () => {};
   let closed = false;
-  /** Whether an agent has it open. */
+  /** Whether an agent has it open, and whether that one has left for good. */
   let isUsed = false;
+  let hasLeft = false;
 
   const store = createWriterStore(records, onProblem);
   const register = await openOwnRegister({
@@ -152,17 +155,15 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   });
   lane.began.on(() => sealer.retry());
   lane.stored.on((change) => stored.emit(change));
-  register.stored.on((update) => {
-    stored.emit({ name: registerName(id), update });
-    onPending();
-  });
+  register.stored.on((update) => stored.emit({ name: registerName(id), update }));
+  register.changed.on(onPending);
   if (options.frozen) void sealer.stop();
   else sealer.wake();
-  if (!options.frozen) comeBack();
+  if (!options.frozen) returnWhole();
   everyHour();
 
   /** Others have let go of a writer that was away for so long: what it never sent comes with all that it rests on. */
-  function comeBack(): void {
+  function returnWhole(): void {
     const record = register.get();
     if (!link || !record || !hasDeparted(record, options.retention, clock.now())) return;
     if (lane.pending === 0 && register.complete) return;
@@ -184,7 +185,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   function withOwn(record: RegisterRecord): RegisterRecord {
     const { lane: _lane, left: _left, ...rest } = record;
     const marks = register.get()?.lane;
-    return { ...rest, seenAt: today(), ...(marks && { lane: marks }) };
+    return { ...rest, seenAt: today(), ...(marks && { lane: marks }), ...(hasLeft && { left: true }) };
   }
 
   /** To the day, so that it costs one write a day. */
@@ -270,7 +271,11 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     leave() {
       const record = register.get();
       if (closed || !record) return;
-      register.set({ ...withOwn(record), left: true });
+      hasLeft = true;
+      register.set(withOwn(record));
+    },
+    comeBack() {
+      hasLeft = false;
     },
     freeze: () => void sealer.stop(),
     owns: (name) => name === registerName(id) || lane.owns(name),

@@ -10,7 +10,7 @@ export interface ConsumerPositions {
   at(lane: string): LanePosition;
   /** Whether it is known where the consumer begins in a lane. */
   isPlaced(lane: string): boolean;
-  /** What another writer of the agent has passed counts too. */
+  /** Goes on to a position that was made of the present one. */
   pass(lane: string, to: LanePosition): void;
   /** Past what retention took. */
   jump(lane: string, below: number): void;
@@ -28,6 +28,8 @@ export interface ConsumerPositionsOptions {
   declared: ConsumerRecord["filter"];
   /** Where it begins if no writer of the agent has opened it before. */
   start: ConsumerStart;
+  /** When it was opened, in milliseconds since the epoch. */
+  since: number;
   writer: Pen;
   /** Writers of the same agent. */
   isOwnAgent(writer: string): boolean;
@@ -38,7 +40,7 @@ export interface ConsumerPositionsOptions {
 
 /** Creates the positions from the registers that are here. */
 export function createConsumerPositions(options: ConsumerPositionsOptions): ConsumerPositions {
-  const { name, declared, start, writer, isOwnAgent, documents, onForgotten } = options;
+  const { name, declared, start, since, writer, isOwnAgent, documents, onForgotten } = options;
   const positions = new Map<string, LanePosition>();
   /** Lanes that departed in this session: an older register of another writer does not bring them back. */
   const departed = new Set<string>();
@@ -77,7 +79,7 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   }
 
   function place(lane: string): void {
-    const begin = positions.has(lane) ? undefined : startOf(lane, start, documents);
+    const begin = positions.has(lane) ? undefined : startOf(lane, { start, since }, documents);
     if (begin) positions.set(lane, begin);
   }
 
@@ -112,10 +114,8 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
       if (isNew && !isSettled) place(lane);
       return positions.get(lane) ?? laneStart;
     },
-    isPlaced: (lane) => isNew !== undefined || startOf(lane, start, documents) === undefined,
-    pass(lane, to) {
-      positions.set(lane, union(positions.get(lane) ?? laneStart, to));
-    },
+    isPlaced: (lane) => isNew !== undefined || startOf(lane, { start, since }, documents) === undefined,
+    pass: (lane, to) => void positions.set(lane, to),
     jump(lane, below) {
       const now = positions.get(lane) ?? laneStart;
       if (now.below < below) positions.set(lane, jump(now, below));

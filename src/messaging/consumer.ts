@@ -88,6 +88,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     name,
     declared: declaredOf(filter),
     start: options.start,
+    since: clock.now(),
     writer,
     isOwnAgent: (id) => agentOf(id) === agent,
     documents,
@@ -140,7 +141,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
         if (!message) continue;
         if (!mayHandle(lane)) return;
         if (!(await handled(message))) continue;
-        // Another writer of this agent may have moved the position meanwhile.
+        // From where it is now: another writer of this agent may have moved it meanwhile.
         positions.pass(lane, advance(positions.at(lane), reading.pages(), page.name, passed));
         positions.publish();
       }

@@ -1,4 +1,5 @@
-import type { Documents } from "../crdt/index.ts";
+import { timestampToMs } from "../base/index.ts";
+import type { Documents, Entry } from "../crdt/index.ts";
 import { formatPageName, type LanePosition } from "../protocol/index.ts";
 
 /**
@@ -7,19 +8,23 @@ import { formatPageName, type LanePosition } from "../protocol/index.ts";
  */
 export type ConsumerStart = "start" | "live" | "now";
 
-/** The position to begin a lane at; undefined where that is its first entry. */
+/** The position to begin a lane at, `since` a time in milliseconds for `now`; undefined where that is its first entry. */
 export function startOf(
   lane: string,
-  start: ConsumerStart,
+  { start, since }: { start: ConsumerStart; since: number },
   { log, history }: Pick<Documents, "log" | "history">,
 ): LanePosition | undefined {
   const { low = 0, first = 0 } = history.marks(lane) ?? {};
   const pages = log.pages(lane);
-  const last = pages.at(-1)?.name.number ?? -1;
-  if (start === "now" && last >= low) {
-    const newest = pages.filter(({ name }) => name.number === last);
-    const marks = newest.map(({ name, entries }) => [formatPageName(name), entries.length]);
-    return { below: last, pages: Object.fromEntries(marks) };
+  if (start === "now") {
+    // A lane may come late, with the past: then its clocks tell.
+    const isNew = ({ clock }: Entry): boolean => timestampToMs(clock) >= since;
+    const page = pages.find(({ name, entries }) => name.number >= low && entries.some(isNew)) ?? pages.at(-1);
+    if (page && page.name.number >= low) {
+      const index = page.entries.findIndex(isNew);
+      const mark = index === -1 ? page.entries.length : index;
+      return { below: page.name.number, pages: { [formatPageName(page.name)]: mark } };
+    }
   }
   const below = start === "start" ? first : low;
   return below > 0 ? { below, pages: {} } : undefined;

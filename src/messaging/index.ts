@@ -10,7 +10,7 @@ export {
   openConsumer,
 } from "./consumer.ts";
 export { type Addressed, type DeliveryBoard, openDeliveryBoard } from "./delivery.ts";
-export { consumerName, type MessageFilter } from "./filter.ts";
+export { consumerName, type MessageFilter, matchesRecord } from "./filter.ts";
 export type { LaneGap } from "./history-lane.ts";
 export type { ConsumerStart } from "./history-start.ts";
 export { type Message, type ReceivedMessage, readMessage } from "./message.ts";

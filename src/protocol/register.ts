@@ -43,9 +43,7 @@ const laneMarksSchema = z
     }),
   })
   // A page above the mark is live: read from its seal too, it would be shown twice.
-  .check(
-    z.refine(({ low, first, head }) => first <= low && (parsePageName(head.page)?.number ?? low) < low),
-  );
+  .check(z.refine(({ low, first, head }) => first <= low && (parsePageName(head.page)?.number ?? low) < low));
 
 /** How far a writer's lane is sealed, and where its history begins. */
 export type LaneMarks = z.infer<typeof laneMarksSchema>;

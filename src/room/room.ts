@@ -48,9 +48,11 @@ import {
   openLayeredStore,
 } from "../refstore/index.ts";
 import { type Agent, createAgent } from "./agent.ts";
+import { type HistoryOptions, type HistoryRecord, readHistory } from "./history.ts";
 import { createMoment, type Moment } from "./moment.ts";
 import { createPageStore } from "./page-store.ts";
 import { type RoomPlatform, resolvePlatform } from "./platform.ts";
+import { type ReplayedRecord, type ReplayOptions, readReplay } from "./replay.ts";
 import { type AgentInfo, openRoster } from "./roster.ts";
 import { createStorageMeter, type StorageQuota, watchReferences } from "./storage.ts";
 
@@ -154,6 +156,52 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
    * @throws `room/closed`, `base/invalid-timestamp`
    */
   at(time: number): Moment;
+  /**
+   * Reads back what was said in the room, sealed or live, as it is known when the reading begins: by clock, writer, page
+   * and index. (What rests on what is a view's business.) It reads no more than is asked for: about a page of each lane
+   * is held, each verified. Where retention has taken the beginning of a lane, the lane begins with what is kept.
+   *
+   * @throws `room/closed`, `room/invalid-options`; and while it is read `refstore/unavailable`, `refstore/not-found`,
+   * `crdt/history-corrupt` and the signal's reason
+   * @example
+   * ```ts
+   * const room = await openRoom("archive");
+   * const planner = await room.agent("planner");
+   * for (const content of ["one", "two", "three"]) await planner.send({ topic: "plans", type: "STATUS", content });
+   * const contents: unknown[] = [];
+   * let cursor: HistoryCursor | undefined;
+   * for await (const record of room.history({ topic: "plans", limit: 2 })) {
+   *   contents.push(record.message?.content);
+   *   cursor = record.cursor;
+   * }
+   * contents; // ["three", "two"]
+   * for await (const { message } of room.history({ cursor, topic: "plans" })) contents.push(message?.content);
+   * contents; // ["three", "two", "one"]
+   * await room.close();
+   * ```
+   */
+  history(options?: HistoryOptions): AsyncIterableIterator<HistoryRecord>;
+  /**
+   * Reads what an agent said and was told, the oldest first, and which of the messages to it no consumer of it has
+   * passed: what another agent needs to take over its work. Read as `history` is.
+   *
+   * @throws as `history`
+   * @example
+   * ```ts
+   * const room = await openRoom("recovery");
+   * const planner = await room.agent("planner");
+   * const worker = await room.agent("worker");
+   * await planner.send({ to: "worker", type: "TASK_REQUEST", content: "sweep" });
+   * await worker.leave();
+   * const open: unknown[] = [];
+   * for await (const { message, isAcknowledged } of room.replay({ agent: "worker" })) {
+   *   if (isAcknowledged === false) open.push(message?.content);
+   * }
+   * open; // ["sweep"]
+   * await room.close();
+   * ```
+   */
+  replay(options: ReplayOptions): AsyncIterableIterator<ReplayedRecord>;
   /** Told of what went wrong without a caller to throw to: refusals, failed storage, failed handlers. */
   onProblem(listener: (error: FlockError) => void): Undo;
   /** Stores what is pending and lets go of every timer, socket, lock and database. Closing twice is safe. */
@@ -405,6 +453,14 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       at(time) {
         assertOpen();
         return createMoment(documents.views, time);
+      },
+      history(historyOptions = {}) {
+        assertOpen();
+        return readHistory(documents, historyOptions);
+      },
+      replay(replayOptions) {
+        assertOpen();
+        return readReplay(documents, board, replayOptions);
       },
       onProblem: (listener) => problems.on(listener),
       close: () => scope.close(),

@@ -4,6 +4,7 @@ import type {
   StorageCommit,
   StoredClock,
   StoredDocument,
+  StoredDroppedPage,
   StoredPlace,
   StoredRow,
   StoredSize,
@@ -39,6 +40,8 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(storage.placeAt(1, 1, 9), undefined);
     same([storage.auditAfter(0, 9), storage.lastAudit()], [[], 0]);
     same(storage.longDocuments(0, 9), []);
+    same([storage.wasDropped(dropped(1, 0, 7)), [...storage.droppedPages(1)]], [false, []]);
+    same([storage.droppedCount(), storage.droppedCount(1)], [0, 0]);
     same([storage.revocation("token", "t"), storage.revocations()], [undefined, []]);
   });
 
@@ -135,6 +138,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
           clocks: [clock(1, 7, 5)],
           places: [place(7, 0, 5, 1)],
           audit: [entry("half")],
+          droppedPages: [dropped(1, 0, 7)],
           ...clash,
         }),
       );
@@ -142,6 +146,7 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
       same([storage.lastDocument(), storage.head(), storage.clock(1, 7)], [1, 1, undefined]);
       same([...storage.rowsAfter(0)], [row(1, 1)]);
       same([storage.placeAt(1, 7, 0), storage.auditAfter(0, 9)], [undefined, []]);
+      same(storage.droppedCount(), 0);
     });
   }
 
@@ -329,7 +334,43 @@ export function roomStorageContract(open: () => Promise<RoomStorage>): ContractC
     same(storage.idlestWriters(9), [c, { writer: "a.a.a", day: 10 }]);
   });
 
+  add(
+    "ROWS-23",
+    "dropped pages are remembered by their writer's register, in order, once each",
+    (storage) => {
+      const largest = dropped(1, 999_999_999, 2 ** 32 - 1);
+      storage.commit({ droppedPages: [largest, dropped(1, 10, 7), dropped(1, 9, 8), dropped(2, 9, 7)] });
+      storage.commit({ droppedPages: [dropped(1, 9, 7), dropped(1, 9, 7), dropped(1, 10, 7)] });
+      const pages = [dropped(1, 9, 7), dropped(1, 9, 8), dropped(1, 10, 7), largest].map(({ page }) => page);
+      same([...storage.droppedPages(1)], pages);
+      same([storage.droppedCount(), storage.droppedCount(1), storage.droppedCount(3)], [5, 4, 0]);
+      const asked = [largest, dropped(2, 9, 7), dropped(2, 9, 8), dropped(2, 10, 7), dropped(3, 9, 7)];
+      same(
+        asked.map((each) => storage.wasDropped(each)),
+        [true, true, false, false, false],
+      );
+    },
+  );
+
+  add("ROWS-24", "they go with their register or the room, and with no other document", (storage) => {
+    storage.commit({
+      ...threePages(),
+      droppedPages: [dropped(1, 0, 7), dropped(2, 0, 7), dropped(3, 0, 7)],
+    });
+    storage.commit({ dropDocuments: [2, 9], droppedPages: [dropped(3, 1, 7), dropped(4, 1, 7)] });
+    const left = (registers: number[]) =>
+      registers.map((register) => [...storage.droppedPages(register)].length);
+    same([left([1, 2, 3, 4]), storage.droppedCount()], [[1, 0, 2, 1], 4]);
+    same(storage.wasDropped(dropped(2, 0, 7)), false);
+    storage.commit({ clear: true, droppedPages: [dropped(1, 5, 7)] });
+    same([left([1, 3, 4]), [...storage.droppedPages(1)]], [[1, 0, 0], [{ number: 5, client: 7 }]]);
+  });
+
   return cases;
+}
+
+function dropped(register: number, number: number, client: number): StoredDroppedPage {
+  return { register, page: { number, client } };
 }
 
 /** Three pages of a writer, the first of them written twice. */

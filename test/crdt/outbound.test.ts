@@ -130,6 +130,19 @@ describe("outbound", () => {
     expect(ranges()).toEqual(["0-1", "0-2"]);
   });
 
+  it("OUT-6: a page that was dropped is there, as far as its writer goes: nothing is reported, or sent again", async () => {
+    const { write, join, uploads, ranges, outbound, refusals, state } = setUp();
+    write();
+    write();
+    join();
+    await uploads[0]?.answer({ kind: "refused", code: "edge/dropped", message: "" });
+    expect([refusals, outbound.complete, outbound.acknowledged(client)]).toEqual([[], true, 2]);
+    expect(state.acknowledgements).toBe(1);
+    outbound.pump();
+    join();
+    expect(ranges()).toEqual(["0-2"]);
+  });
+
   it("OUT-5: what was lost with its connection is sent on the next, and late answers of the old count for nothing", async () => {
     const { write, join, uploads, ranges, outbound, status } = setUp();
     join();

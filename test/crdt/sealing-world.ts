@@ -61,6 +61,10 @@ export interface SessionOptions {
   diesAfter?: number;
   retention?: Partial<Retention>;
   startMs?: number;
+  /** The relay's storage; default the first. */
+  epoch?: string;
+  /** Whether an agent opens it, or somebody who only sends; default true. */
+  isAgent?: boolean;
 }
 
 /** Waits until the condition holds; a hash comes from another thread, and may take many turns of a busy machine. */
@@ -132,6 +136,11 @@ export function createWorld() {
     relay.pages.set(text, held);
     Y.applyUpdate(held.page.document, update);
     held.heads.push(...headsOf(held.page.read()));
+  }
+
+  function keepSeal(hash: string): void {
+    const batches = decodeSeal(device.get(hash) as Uint8Array).map(decodeBatch);
+    relay.seals.set(hash, { heads: headsOf(batches), previous: batches[0]?.previous });
   }
 
   function check(): void {
@@ -226,12 +235,15 @@ export function createWorld() {
       async relayed(hash, { signal } = {}) {
         if (alone) return;
         await whenOnline(signal);
-        const keep = () => {
-          const batches = decodeSeal(device.get(hash) as Uint8Array).map(decodeBatch);
-          relay.seals.set(hash, { heads: headsOf(batches), previous: batches[0]?.previous });
-        };
+        const keep = () => keepSeal(hash);
         if (relay.lies === "seal") setTimeout(() => void step(keep), 30);
         else if (!relay.seals.has(hash)) await step(keep);
+        await hear(undefined);
+      },
+      async restore(hash) {
+        if (status.get() !== "online") throw new FlockError("refstore/unavailable", "Offline.");
+        if (relay.seals.has(hash) || !device.has(hash)) return;
+        await step(() => keepSeal(hash));
         await hear(undefined);
       },
       async get(hash) {
@@ -276,7 +288,7 @@ export function createWorld() {
       onPending: () => undefined,
       onProblem: (error) => problems.push(error),
     });
-    writer.setRegister(register());
+    if (options.isAgent ?? true) writer.setRegister(register());
     clock.advance(50);
 
     const session = {
@@ -302,18 +314,18 @@ export function createWorld() {
       },
       /** Lets the time pass in which nothing is sealed, because nobody can tell what is held. */
       look: () => clock.advance(10_000),
-      go(next: "online" | "offline") {
+      go(next: "online" | "offline", epoch = "epoch") {
         status.set(next);
         if (next === "offline") return;
         for (const wake of wakes) wake();
         wakes.clear();
-        writer.joined("epoch");
+        writer.joined(epoch);
       },
       bodies: () =>
         log.pages(writerName).flatMap(({ entries }) => entries.map(({ body }) => headOfBody(body))),
       low: () => writer.register()?.lane?.low ?? 0,
     };
-    if (status.get() === "online") writer.joined("epoch");
+    if (status.get() === "online") writer.joined(options.epoch ?? "epoch");
     return session;
   }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import * as Y from "yjs";
 import { createInMemoryPersistence, type EntryLog } from "../../src/crdt/index.ts";
 import { defaultLaneLimits } from "../../src/crdt/lane-limits.ts";
 import { countBeyondWindow } from "../../src/crdt/sealing/live-window.ts";
@@ -7,7 +8,16 @@ import { batchKey } from "../../src/crdt/writer-records.ts";
 import type { LaneMarks } from "../../src/protocol/index.ts";
 import { writePage } from "./lanes.ts";
 import { refused } from "./scripted-link.ts";
-import { createWorld, eventually, heads, numbers, pageKeys, rest, untilSealed } from "./sealing-world.ts";
+import {
+  createWorld,
+  eventually,
+  heads,
+  numbers,
+  pageKeys,
+  rest,
+  untilSealed,
+  type World,
+} from "./sealing-world.ts";
 import { writerName } from "./writer-harness.ts";
 
 describe("the live window", () => {
@@ -340,6 +350,91 @@ describe("sealing", () => {
     await rest(world);
     expect([bodies(), world.readable(), world.device.size]).toEqual([heads(12), heads(12), 0]);
     await writer.close();
+  });
+});
+
+describe("a relay that has lost what was sealed", () => {
+  /** A lane of eight pages, six of them sealed, at a relay. */
+  async function setUp() {
+    const world = createWorld();
+    const session = await world.open();
+    await session.write(heads(15));
+    session.look();
+    await untilSealed(world, 6);
+    await rest(world);
+    return { world, session };
+  }
+
+  function reset({ relay }: World): void {
+    relay.seals.clear();
+    relay.pages.clear();
+  }
+
+  it("SEAL-13: is given the seals again, with the pages, once it is met under another epoch", async () => {
+    const { world, session } = await setUp();
+    reset(world);
+    session.go("online");
+    await rest(world);
+    // Control: under the same epoch it is believed to have what it had acknowledged.
+    expect(world.readable()).toEqual([]);
+    session.go("online", "another");
+    await eventually(() => world.readable().length === 15);
+    expect(world.readable()).toEqual(heads(15));
+    await session.close();
+  });
+
+  it("SEAL-13: so it is whatever crash comes between, and asked once for each epoch", async () => {
+    for (let diesAfter = 1; diesAfter < 8; diesAfter++) {
+      const { world, session } = await setUp();
+      await session.close();
+      reset(world);
+      const second = await world.open({ epoch: "another", diesAfter });
+      await eventually(() => second.isDead() || world.relay.seals.size === 6, `${diesAfter}`);
+      if (!second.isDead()) await rest(world);
+      if (!second.isDead()) await second.close();
+      const third = await world.open({ epoch: "another" });
+      await eventually(() => world.readable().length === 15, `${diesAfter}`);
+      await rest(world);
+      await third.close();
+      world.relay.seals.clear();
+      const fourth = await world.open({ epoch: "another" });
+      await rest(world);
+      expect(world.relay.seals.size).toBe(0);
+      await fourth.close();
+    }
+  });
+
+  it("SEAL-14: is given everything again where it has let go of the register, as of a writer that departed", async () => {
+    const { world, session } = await setUp();
+    const { document } = world.relay.register;
+    reset(world);
+    session.writer.resync(`register/${writerName}`, Y.encodeStateVector(document));
+    await rest(world);
+    // Control: it has the register, so nothing is believed to be lost.
+    expect([world.relay.seals.size, world.livePages()]).toEqual([0, []]);
+    session.writer.resync(`register/${writerName}`, Y.encodeStateVector(new Y.Doc()));
+    await eventually(() => world.readable().length === 15);
+    expect(world.readable()).toEqual(heads(15));
+    await session.close();
+  });
+
+  it("SEAL-15: is given what a writer never sent in all its time away, and all that this rests on", async () => {
+    const dayMs = 86_400_000;
+    const { world, session } = await setUp();
+    session.go("offline");
+    await session.write(["15"]);
+    await session.close();
+    reset(world);
+    const back = await world.open({ startMs: 91 * dayMs, isAgent: false });
+    await eventually(() => world.readable().length === 16);
+    expect([world.readable(), world.relay.register.get()?.seenAt]).toEqual([heads(16), 91 * dayMs]);
+    await back.close();
+    reset(world);
+    const control = await world.open({ startMs: 200 * dayMs, isAgent: false });
+    await rest(world);
+    // Nothing was left to be sent, so that nobody hears of it.
+    expect([world.readable(), world.relay.register.get()?.seenAt]).toEqual([[], 91 * dayMs]);
+    await control.close();
   });
 });
 

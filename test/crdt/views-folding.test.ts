@@ -87,10 +87,11 @@ describe("folding", () => {
     // One that comes late folds the key again, and finds the same.
     arrive(log, [{ writer: "b.b.b", number: 0, clock: 0, body: "x0" }]);
     expect([view.get("x"), view.get("y")]).toEqual([["x0", "x1", "x2"], ["y1"]]);
+    for (const { name } of log.pages("a.a.a")) expect(log.isHeld("a.a.a", name)).toBe(name.number !== 3);
     expect(problems.map(({ code, details }) => [code, details.what, details.key])).toEqual([
-      ["crdt/view-failed", "isClosed", "x"],
       ["crdt/view-failed", "step", "x"],
       ["crdt/view-failed", "key", "note"],
+      ["crdt/view-failed", "isClosed", "x"],
       ["crdt/view-failed", "isClosed", "y"],
     ]);
   });

@@ -57,16 +57,6 @@ describe("views over what is sealed", () => {
     await view.close();
   });
 
-  it("VIEW-10: a mark far above what there is costs no more than what there is", async () => {
-    const pages = createQuietPages();
-    const lane = await writeLane(pages, a, [[said(1, "1")], [said(2, "2")]]);
-    const replica = createReplica(pages);
-    replica.mark(lane, 2, { low: Number.MAX_SAFE_INTEGER });
-    const view = replica.open(bodies);
-    await view.ready;
-    expect(view.get("note")).toEqual(["1", "2"]);
-  });
-
   it("VIEW-10: a view that closes before it is ready says so", async () => {
     const pages = createQuietPages();
     const lane = await writeLane(pages, a, [[said(1, "1")]]);

@@ -50,11 +50,15 @@ export const pageOf = (number: number): PageName => ({ number, client: 100 + num
 export const idOf = (writer: string, number: number, index: number): string =>
   entryId({ writer, page: pageOf(number), index });
 
-/** Writes a lane as a writer of ours does: pages of entries, each page naming the seals before it. */
+/**
+ * Writes a lane as a writer of ours does: pages of entries, each page naming the seals before it. Pages below `sealedFrom`
+ * are from before there were seals.
+ */
 export async function writeLane(
   pages: ScriptedPages,
   writer: string,
   said: readonly (readonly Said[])[],
+  { sealedFrom = 0 }: { sealedFrom?: number } = {},
 ): Promise<WorldLane> {
   const written: WorldPage[] = [];
   const entries: Entry[] = [];
@@ -62,14 +66,14 @@ export async function writeLane(
     const name = pageOf(number);
     const before = written[number - 1];
     const earlier = [];
-    for (let distance = 2; distance <= number; distance *= 2) {
+    for (let distance = 2; distance <= number - sealedFrom; distance *= 2) {
       const { name: page, hash } = written[number - distance] as WorldPage;
       earlier.push({ page, hash });
     }
     const previous = before && {
       page: before.name,
       length: before.batches.length,
-      seal: { hash: before.hash, earlier },
+      ...(number > sealedFrom && { seal: { hash: before.hash, earlier } }),
     };
     const batches = page.map(({ clock, body = null, kind = "note", parents = [] }, first) =>
       encodeBatch({ first, clock, previous: first === 0 ? previous : undefined, references: [] }, [
@@ -102,9 +106,16 @@ export function createReplica(
   const marked = createEmitter<string>();
   const reachable = createEmitter<void>();
   const problems: FlockError[] = [];
+  const unknown = new Set<string>();
   const documents = new Map<string, WrittenPage>();
   const history = createHistory({ log, chains: createChains(log, pages), marksOf: (id) => marks.get(id) });
-  const lanes: Lanes = { log, history, marked, writers: () => marks.keys() };
+  const lanes: Lanes = {
+    log,
+    history,
+    marked,
+    writers: () => marks.keys(),
+    isUnknown: (writer) => unknown.has(writer),
+  };
   const store = records.open("records");
   const views = createViews({
     lanes,
@@ -128,6 +139,8 @@ export function createReplica(
     clock,
     problems,
     reachable,
+    /** Writers of whom nothing will come. */
+    unknown,
     open: views.open,
     /** A page arrives, or more of it, up to so many entries. */
     deliver({ writer, pages: all }: WorldLane, number: number, upTo = Number.POSITIVE_INFINITY): void {

@@ -12,8 +12,12 @@ import { acknowledged, createScriptedLink } from "./scripted-link.ts";
 import { random, register } from "./writer-harness.ts";
 
 /** A tab's pool over a device's persistence. */
-async function openTab(persistence: Persistence, link = createScriptedLink({ answer: acknowledged })) {
-  const clock = createManualClock();
+async function openTab(
+  persistence: Persistence,
+  link = createScriptedLink({ answer: acknowledged }),
+  startMs = 0,
+) {
+  const clock = createManualClock(startMs);
   const problems: FlockError[] = [];
   const present = createStore<readonly string[]>([]);
   const pool = createWriterPool({
@@ -66,6 +70,7 @@ function withoutLocks(persistence: Persistence): Persistence {
   return { ...persistence, locks: false, tryLock: async () => undefined };
 }
 
+const dayMs = 86_400_000;
 const note = (body: string) => ({ kind: "note", parents: [], body });
 
 describe("writers of a device", () => {
@@ -108,6 +113,24 @@ describe("writers of a device", () => {
     await first.pool.close();
     const second = await openTab(persistence);
     expect((await second.pool.open("planner")).writer.id).not.toBe(writer.id);
+  });
+
+  it("POOL-5: a writer that nobody had open for longer than it is kept is not opened again", async () => {
+    const persistence = createInMemoryPersistence();
+    const first = await openTab(persistence);
+    first.join();
+    const { writer } = await first.pool.open("planner");
+    writer.setRegister(register());
+    await writer.append(note("sent")).settled("relayed");
+    first.clock.advance(50);
+    await until(() => first.pool.pending === 0);
+    await first.pool.close();
+    const almost = await openTab(persistence, undefined, 90 * dayMs);
+    expect((await almost.pool.open("planner")).writer.id).toBe(writer.id);
+    await almost.pool.close();
+    const late = await openTab(persistence, undefined, 91 * dayMs);
+    const opened = await late.pool.open("planner");
+    expect([opened.writer.id === writer.id, opened.resumed]).toEqual([false, false]);
   });
 
   it("POOL-2: a released writer can be opened again here, and its entries stay at hand meanwhile", async () => {

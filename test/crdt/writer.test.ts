@@ -161,11 +161,29 @@ describe("restarts", () => {
     const third = await setUpWriter({ persistence });
     third.link.online(true);
     third.writer.joined("another epoch");
-    // A page waits until the relay has the one before it.
-    expect(laneUploads(third.link)).toHaveLength(1);
     await laneUploads(third.link)[0]?.answer(acknowledged);
     expect(laneUploads(third.link)).toHaveLength(2);
     await third.writer.close();
+  });
+
+  it("LANE-13: a page is sent only once the relay has every page before it whole", async () => {
+    const persistence = createInMemoryPersistence();
+    const first = await setUpWriter({ persistence, alone: true });
+    first.append("a");
+    await first.writer.close();
+    const second = await setUpWriter({ persistence });
+    second.link.online(true);
+    second.writer.joined("epoch");
+    second.append("b");
+    await second.writer.flush();
+    const [before, ...more] = laneUploads(second.link);
+    expect([before?.name, more]).toEqual([expect.stringMatching(/\/0-\d+$/), []]);
+    await before?.answer(acknowledged);
+    expect(laneUploads(second.link).map(({ name }) => name)).toEqual([
+      before?.name,
+      expect.stringMatching(/\/1-\d+$/),
+    ]);
+    await second.writer.close();
   });
 });
 

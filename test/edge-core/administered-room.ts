@@ -58,8 +58,9 @@ export function administeredRoom(
       hooks,
     }),
     write(name, updates, principal = "anon") {
-      const document = ledger.documentNamed(parseDocumentName(name));
       const grant = grantOf(principal);
+      const document = ledger.open(parseDocumentName(name), grant);
+      if ("code" in document) throw new FlockError(document.code, document.message);
       for (const update of updates) {
         const refusal = ledger.offer(document, update, { author: undefined, grant });
         if (refusal) throw new FlockError(refusal.code, refusal.message);

@@ -238,6 +238,11 @@ describe("what is no archive", () => {
   const gc: ArchiveRecord = { type: "update", update: new Uint8Array([1, 1, 7, 0, 0, 200, 1, 0]) };
   const bob: ArchiveRecord = { type: "owned", owner: "bob", clients: [{ client: 7, clock: 2 }] };
   const more: ArchiveRecord = { type: "owned", owner: "anon", clients: [{ client: 9, clock: 1 }] };
+  const dropped: ArchiveRecord = {
+    type: "dropped",
+    writer: "anon.planner.x7",
+    pages: [{ number: 3, client: 9 }],
+  };
   const cases: [string, readonly ArchiveRecord[]][] = [
     ["nothing at all", []],
     ["no header", whole.slice(1)],
@@ -257,6 +262,9 @@ describe("what is no archive", () => {
     ["a client without an owner", replaced(owned, [])],
     ["a clock that the updates do not reach", [header, lane, owned, updates[0] as ArchiveRecord, end]],
     ["an update that the gate refuses", replaced(updates[1] as ArchiveRecord, [gc])],
+    ["dropped pages before the documents", [header, dropped, ...whole.slice(1)]],
+    ["a document after dropped pages", replaced(end, [dropped, lane, end])],
+    ["dropped pages of a writer without a register", replaced(end, [dropped, end])],
     ["updates out of order", [header, lane, owned, ...updates.toReversed(), end]],
   ];
   test.each(cases)("ARCHIVE-5: %s", async (_, records) => {

@@ -57,6 +57,31 @@ describe("drops in SQLite", () => {
     expect(await namesIn(room)).toEqual([pageOf(7), pageOf(8)]);
   });
 
+  test("DROP-13, 14: what was dropped is not begun again, also after a sleep, until the writer's register goes", async () => {
+    const room = freshRoom();
+    const writer = await join(room);
+    const sendAll = async (...frames: ((mark: number) => Uint8Array)[]) => {
+      for (const frame of frames) {
+        writer.send(frame(++mark));
+        await acknowledged(writer, mark);
+      }
+      return itemsOf(writer.items, "refuse").map(({ code }) => code);
+    };
+    let mark = 0;
+    const [one] = pageUpdates(7, ["one"]) as [Uint8Array];
+    const write = (number: number) => updateFrame(pageOf(7), [one], number);
+    await sendAll((number) => updateFrame(register, card(5), number), write);
+    expect(await sendAll((number) => dropFrame(pageOf(7), number), write)).toEqual(["edge/dropped"]);
+    await wake(room);
+    expect(await sendAll(write)).toEqual(["edge/dropped", "edge/dropped"]);
+    expect(await namesIn(room)).toEqual([register]);
+    expect(await sendAll((number) => dropFrame(register, number), write)).toHaveLength(2);
+    expect(await namesIn(room)).toEqual([pageOf(7)]);
+    expect(
+      await inRoom(room, (sql) => sql.exec("SELECT COUNT(*) AS count FROM dropped").one()["count"]),
+    ).toBe(0);
+  });
+
   const hasNumber = ({ items }: RelayClient, channel: number) =>
     itemsOf(items, "update").some((item) => item.channel === channel);
 });

@@ -28,7 +28,7 @@ test("ROWS-9: opening the storage again keeps what is in it", async () => {
 test("ROWS-16: tables of an unreleased relay make place for those of today", async () => {
   await runInDurableObject(env.ROOMS.getByName("unversioned"), (_, { storage }) => {
     const { sql } = storage;
-    const tables = ["settings", "documents", "rows", "clocks", "places", "audit", "revocations"];
+    const tables = ["settings", "documents", "rows", "clocks", "places", "dropped", "audit", "revocations"];
     for (const table of tables) sql.exec(`DROP TABLE IF EXISTS ${table}`);
     sql.exec("CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID");
     sql.exec(
@@ -74,7 +74,7 @@ const firstTables = [
 test("ROWS-22: tables of the first relay are brought forward with all that is in them, and count as written today", async () => {
   await runInDurableObject(env.ROOMS.getByName("first"), (_, { storage }) => {
     const tables = ["settings", "documents", "rows", "clocks", "places", "audit", "revocations"];
-    for (const table of tables) storage.sql.exec(`DROP TABLE IF EXISTS ${table}`);
+    for (const table of [...tables, "dropped"]) storage.sql.exec(`DROP TABLE IF EXISTS ${table}`);
     for (const statement of firstTables) storage.sql.exec(statement);
     const before = Math.floor(Date.now() / 86_400_000);
     const opened = openSqlStorage(storage);
@@ -99,9 +99,12 @@ test("ROWS-22: tables of the first relay are brought forward with all that is in
     expect([opened.head(), opened.lastDocument()]).toEqual([2, 7]);
     expect([opened.clock(7, 7)?.clock, opened.placeAt(1, 9, 3)?.depth]).toEqual([5, 2]);
     expect(opened.revocations()).toHaveLength(1);
-    opened.commit({ dropDocuments: [7] });
+    const page = { register: 3, page: { number: 12, client: 7 } };
+    expect(opened.wasDropped(page)).toBe(false);
+    opened.commit({ dropDocuments: [7], droppedPages: [page] });
     const again = openSqlStorage(storage);
     expect([again.head(), again.lastDocument(), again.documentCount()]).toEqual([2, 7, 3]);
+    expect([again.wasDropped(page), again.droppedCount()]).toEqual([true, 1]);
   });
 });
 
@@ -132,10 +135,35 @@ test("ROWS-17: sizes, joins and the search for long documents read no more than 
       /COVERING INDEX/,
     );
     expect(planOf("SELECT id, name, writer, day FROM documents WHERE writer = 'a'")).toMatch(/USING INDEX/);
-    for (const table of ["rows", "clocks", "places"]) {
+    for (const table of ["rows", "clocks", "places", "dropped"]) {
       expect(planOf(`DELETE FROM ${table} WHERE document = 1`)).toMatch(
         /USING (COVERING )?(INDEX|PRIMARY KEY)/,
       );
     }
+  });
+});
+
+test("ROWS-25: a dropped page takes no more than the 20 bytes that it counts for, and is found by one look", async () => {
+  await runInDurableObject(env.ROOMS.getByName("dropped"), (_, { storage }) => {
+    const opened = openSqlStorage(storage);
+    const before = storage.sql.databaseSize;
+    const count = 20_000;
+    for (let from = 0; from < count; from += 1_000) {
+      opened.commit({
+        droppedPages: Array.from({ length: 1_000 }, (_, index) => ({
+          register: 90_000,
+          page: { number: from + index, client: (0x9e3779b1 * (from + index)) >>> 0 },
+        })),
+      });
+    }
+    expect((storage.sql.databaseSize - before) / count).toBeLessThan(20);
+    const plan = [
+      ...storage.sql.exec(
+        "EXPLAIN QUERY PLAN SELECT 1 FROM dropped WHERE document = 1 AND number = 2 AND client = 3",
+      ),
+    ];
+    expect(plan.map(({ detail }) => detail)).toEqual([
+      "SEARCH dropped USING PRIMARY KEY (document=? AND number=? AND client=?)",
+    ]);
   });
 });

@@ -65,6 +65,11 @@ export function createWorld() {
     problems,
     documents,
     publish,
+    /** A writer's register is gone. */
+    depart(writer: string) {
+      records.delete(writer);
+      registerChanged.emit(writer);
+    },
     catchUp: () => catchUp(),
     /** Other replicas, each with these writers open. */
     present: (...writers: string[]) =>

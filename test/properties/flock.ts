@@ -5,6 +5,7 @@ import {
   type Exploration,
   explore,
   type FaultMix,
+  type FaultName,
   type FlockStep,
   type RelayCode,
   type Scenario,
@@ -50,8 +51,9 @@ export function flockScenario(options: FlockOptions = {}): Scenario<FlockStep> {
     const faults = { ...mood.faults, ...options.faults };
     const sharing = alone ? 1 : (options.sharing ?? mood.sharing);
     const plan = drawPlan(random.fork("plan"), { ownAgents, sharing, principals });
-    const ledger = createFlockLedger();
-    const mayLoseBytes = (faults.wipe ?? 0) + (faults.clearData ?? 0) + (faults.powerLoss ?? 0) > 0;
+    const has = (...names: readonly FaultName[]): boolean => names.some((name) => (faults[name] ?? 0) > 0);
+    const ledger = createFlockLedger({ mayFork: has("fullDisk", "abortedWrites", "powerLoss", "clone") });
+    const mayLoseBytes = has("wipe", "clearData", "powerLoss");
     let lives = 0;
     let counter = 0;
     let healing = false;

@@ -1,4 +1,4 @@
-import { comparePages, parseEntryId } from "../../src/protocol/index.ts";
+import { comparePages, formatPageName, parseEntryId } from "../../src/protocol/index.ts";
 
 /** What a run promised and what its handlers did, kept outside the simulated world. */
 export interface FlockLedger {
@@ -18,13 +18,25 @@ export interface FlockLedger {
   violations(ids: ReadonlySet<string>): string[];
 }
 
-export function createFlockLedger(): FlockLedger {
+export interface FlockLedgerOptions {
+  /** What a database refused, or lost, may come back beside what was written after it: only pages are in order then. */
+  mayFork: boolean;
+}
+
+export function createFlockLedger({ mayFork }: FlockLedgerOptions): FlockLedger {
   const local = new Map<string, string>();
   const relayed = new Set<string>();
   const completions = new Map<string, string[]>();
   const acknowledgements = new Set<string>();
   const lastBegun = new Map<string, string>();
   const violations: { id: string; complaint: string }[] = [];
+
+  /** What is in order among each other: the messages of a lane, or of a page. */
+  function orderOf(id: string): string {
+    const address = parseEntryId(id);
+    if (!address) return id;
+    return mayFork ? `${address.writer}/${formatPageName(address.page)}` : address.writer;
+  }
 
   return {
     promise(what, stage, browser) {
@@ -44,8 +56,7 @@ export function createFlockLedger(): FlockLedger {
         const complaint = `${consumer} in ${life} handles ${id} again, although others saw it acknowledged`;
         violations.push({ id, complaint });
       }
-      const lane = laneOf(id);
-      const key = `${life} ${consumer} ${lane}`;
+      const key = `${life} ${consumer} ${orderOf(id)}`;
       const last = lastBegun.get(key);
       if (last !== undefined && compareIds(last, id) > 0) {
         violations.push({ id, complaint: `${consumer} in ${life} handles ${id} after ${last}` });
@@ -53,12 +64,12 @@ export function createFlockLedger(): FlockLedger {
       lastBegun.set(key, id);
     },
     completed(consumer, id) {
-      const key = `${consumer} ${laneOf(id)}`;
+      const key = `${consumer} ${orderOf(id)}`;
       const ids = completions.get(key) ?? [];
       completions.set(key, ids);
       if (!ids.includes(id)) ids.push(id);
     },
-    isCompleted: (consumer, id) => completions.get(`${consumer} ${laneOf(id)}`)?.includes(id) ?? false,
+    isCompleted: (consumer, id) => completions.get(`${consumer} ${orderOf(id)}`)?.includes(id) ?? false,
     acknowledged: (consumer, id) => void acknowledgements.add(`${consumer} ${id}`),
     violations(ids) {
       const found = violations.filter(({ id }) => ids.has(id)).map(({ complaint }) => complaint);
@@ -74,10 +85,6 @@ export function createFlockLedger(): FlockLedger {
       return found;
     },
   };
-}
-
-function laneOf(id: string): string {
-  return parseEntryId(id)?.writer ?? id;
 }
 
 function compareIds(a: string, b: string): number {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
-import { createInMemoryStorage } from "../../src/edge/index.ts";
-import { encodeDocumentMessage, encodeFrame, registerName } from "../../src/protocol/index.ts";
-import { pageOf, pageUpdates } from "../edge-core/documents.ts";
+import { createInMemoryStorage, type RoomStorage } from "../../src/edge/index.ts";
+import { encodeDocumentMessage, encodeFrame, registerName, registerRoot } from "../../src/protocol/index.ts";
+import { editedDocument, pageOf, pageUpdates, readPage } from "../edge-core/documents.ts";
 import { createHarness, grantOf, watchedStorage } from "../edge-core/room-harness.ts";
 import { dropFrame, frameOf, itemsOf, updateFrame } from "../edge-core/wire.ts";
 
@@ -94,4 +94,40 @@ test("DROP-12: a number that went never leads to another's document", () => {
   room.clock.advance(1);
   expect(itemsOf(mallory.items, "acknowledge").at(-1)?.number).toBe(9);
   expect(room.storage.documentNamed(page)?.id).toBe(2);
+});
+
+/** An owner whose page a reader has kept drops it and says something else under the same clocks: what two readers hold. */
+function equivocate(storage: RoomStorage): { kept: unknown[]; fresh: unknown[] } {
+  const room = createHarness(storage);
+  const mallory = room.join(undefined, undefined, grantOf("mallory"));
+  const name = pageOf(7, "mallory.a.b");
+  const { doc, take } = editedDocument(5);
+  doc.getMap(registerRoot).set("v", {});
+  mallory.send(updateFrame(registerName("mallory.a.b"), take(), 1));
+  mallory.send(updateFrame(name, pageUpdates(7, ["to bob: yes"]), 2));
+  room.clock.advance(1);
+  const bob = room.join();
+  mallory.send(dropFrame(name, 3));
+  mallory.send(updateFrame(name, pageUpdates(7, ["to carol: no", "more"]), 4));
+  room.wake();
+  mallory.send(updateFrame(name, pageUpdates(7, ["to carol: no", "more"]), 5));
+  room.clock.advance(1);
+  const carol = room.join();
+  const [kept = [], fresh = []] = [bob, carol].map(({ items }) =>
+    readPage(
+      itemsOf(items, "update")
+        .filter((item) => item.name === name)
+        .map(({ update }) => update),
+    ),
+  );
+  return { kept, fresh };
+}
+
+test("DROP-13: THREAT-1: nobody says one thing to whoever keeps a page, and another to whoever comes after its drop", () => {
+  expect(equivocate(createInMemoryStorage())).toEqual({ kept: ["to bob: yes"], fresh: [] });
+});
+
+test("DROP-13: control: a relay that forgets tells two readers two things under the same clocks", () => {
+  const { kept, fresh } = equivocate({ ...createInMemoryStorage(), wasDropped: () => false });
+  expect([kept[0], fresh[0]]).toEqual(["to bob: yes", "to carol: no"]);
 });

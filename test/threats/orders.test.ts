@@ -157,7 +157,7 @@ describe("an item whose origin does not lie before its right origin", () => {
     expect(findMisplaced(doc, buildUpdate([{ client: 5, clock: 0, structs: near }]))).toBeUndefined();
   });
 
-  test("THREAT-8 in clients: so is what passes the whole list to reach items of its own", () => {
+  test("SHARED-14: what passes the whole list to reach items of its own is refused as well", () => {
     const doc = new Y.Doc();
     doc.clientID = author;
     for (let index = 0; index < 20_000; index++) doc.getArray("a").insert(0, [index]);

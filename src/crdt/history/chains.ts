@@ -7,11 +7,13 @@ import { createRecent } from "./recent.ts";
 import { createSealReader, type SealReader } from "./seal-reader.ts";
 import { type ChainLink, linksOf } from "./sealed-page.ts";
 
-/** What a chain says of a number: its page, that it has none, or that the way there ends before it. */
+/** What a chain says of a number: its page, that it has none, or that the way there ends before it, or never. */
 export type Sought = ChainLink | "absent" | "lost";
 
 export interface SeekOptions {
   signal?: AbortSignal | undefined;
+  /** Why pages could not be read, by hash: whoever seeks again with it does not ask for them again. */
+  failed?: Map<string, unknown>;
 }
 
 /** Finds its way in the chains of the lanes, by jumps, over the headers of live and sealed pages. */
@@ -36,6 +38,9 @@ interface Header {
   previous: PreviousPage | undefined;
 }
 
+/** Pages on the way to one: a chain of ours takes 30, and torn notes of its seals 64 more; past it somebody leads astray. */
+const maxSteps = 256;
+
 /** Headers that stay known; each is about 100 bytes for each doubling of the lane's length. */
 const keptHeaders = 256;
 
@@ -54,22 +59,32 @@ export function createChains(log: EntryLog, pages: Pick<PageStore, "get">): Chai
     return live ?? recent.get(laneName(writer, page));
   }
 
-  async function headerOf(writer: string, link: ChainLink, options: SeekOptions): Promise<Header> {
-    return known(writer, link) ?? (await reader.read(writer, link, options));
+  async function headerOf(writer: string, link: ChainLink, { signal, failed }: SeekOptions): Promise<Header> {
+    const header = known(writer, link);
+    if (header) return header;
+    if (failed?.has(link.hash)) throw failed.get(link.hash);
+    try {
+      return await reader.read(writer, link, { signal });
+    } catch (failure) {
+      failed?.set(link.hash, failure);
+      throw failure;
+    }
   }
 
   return {
     read: reader.read,
     async seek(writer, from, number, options = {}) {
       let at: Sought = from;
-      while (typeof at !== "string" && at.page.number !== number) {
+      for (let step = 0; typeof at !== "string" && at.page.number !== number; step++) {
+        if (step === maxSteps) return "lost";
         at = at.page.number < number ? "absent" : towards(at, await headerOf(writer, at, options), number);
       }
       return at;
     },
     seekKnown(writer, from, number) {
       let at: Sought = from;
-      while (typeof at !== "string" && at.page.number !== number) {
+      for (let step = 0; typeof at !== "string" && at.page.number !== number; step++) {
+        if (step === maxSteps) return "lost";
         const header: Header | undefined = known(writer, at);
         if (at.page.number > number && !header) return "unknown";
         at = at.page.number < number || !header ? "absent" : towards(at, header, number);

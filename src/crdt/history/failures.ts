@@ -1,4 +1,4 @@
-import { FlockError } from "../../base/index.ts";
+import { FlockError, isFlockError } from "../../base/index.ts";
 import { formatPageName, type PageName } from "../../protocol/index.ts";
 
 /** The error of a sealed page that is not what its lane says it is. */
@@ -19,5 +19,15 @@ export function lostPage(writer: string, number: number, why: string): FlockErro
     {
       details: { writer, page: number },
     },
+  );
+}
+
+/** Whether nobody can read a page: retention has taken it, nobody within reach has it, or it is not what its lane says. */
+export function isUnreadable(failure: unknown): boolean {
+  return (
+    isFlockError(failure) &&
+    ["crdt/history-lost", "crdt/history-corrupt", "refstore/not-found", "refstore/corrupt"].includes(
+      failure.code,
+    )
   );
 }

@@ -23,11 +23,15 @@ export interface History {
    */
   page(writer: string, number: number, options?: ReadOptions): Promise<LoggedPage>;
   /**
-   * The sealed pages of a lane from its newest back to number `downTo`, by default the oldest that is kept.
+   * The sealed pages of a lane from number `upTo`, by default the newest, back to `downTo`, by default the oldest that
+   * is kept. A number that the lane skips is no bound.
    *
    * @throws as `page`; `crdt/history-lost` where `downTo` is named and is past what is kept
    */
-  pagesBack(writer: string, options?: ReadOptions & { downTo?: number }): AsyncIterable<LoggedPage>;
+  pagesBack(
+    writer: string,
+    options?: ReadOptions & { upTo?: number; downTo?: number },
+  ): AsyncIterable<LoggedPage>;
   /**
    * The sealed pages of a lane from a number on, by default the oldest that is kept, up to the low-water mark; each
    * is fetched about once, and about 16 are held.
@@ -109,10 +113,10 @@ export function createHistory({ log, chains, marksOf }: HistoryOptions): History
       if (!link) throw lostPage(writer, number, "the lane has no sealed page of this number");
       return read(writer, link, options);
     },
-    async *pagesBack(writer, { downTo, ...options } = {}) {
+    async *pagesBack(writer, { upTo, downTo, ...options } = {}) {
       if (downTo !== undefined) assertKept(writer, downTo);
       const bound = downTo ?? firstOf(writer);
-      let link = headLink(writer);
+      let link = (upTo === undefined ? undefined : await find(writer, upTo, options)) ?? headLink(writer);
       while (link && link.page.number >= bound) {
         const page = await read(writer, link, options);
         [link] = linksOf(page.previous);

@@ -1,6 +1,6 @@
 import * as Y from "yjs";
 import { storageFailed } from "./failure.ts";
-import type { KeyValueStore, Persistence, SharedStore, StoredChange, StoredValue } from "./port.ts";
+import type { KeyValueStore, Persistence, SharedStore, StoredValue } from "./port.ts";
 
 /**
  * Creates a persistence that lives as long as this object: for Node, tests, and browsers that refuse storage.
@@ -59,11 +59,11 @@ function createInMemoryStore(database: Database): KeyValueStore {
         a < b ? -1 : 1,
       );
     },
-    async write(change) {
+    async write({ put = [], remove = [] }) {
       assertOpen();
-      const { put = [], remove = [] } = copyOf(change);
+      const copies = put.map(([key, value]) => [key, copyOf(value)] as const);
       for (const key of remove) pairs.delete(key);
-      for (const [key, value] of put) pairs.set(key, value);
+      for (const [key, value] of copies) pairs.set(key, value);
     },
     async close() {
       if (!closed) database.holders--;
@@ -72,9 +72,9 @@ function createInMemoryStore(database: Database): KeyValueStore {
   };
 }
 
-function copyOf(change: StoredChange): StoredChange {
+function copyOf(value: StoredValue): StoredValue {
   try {
-    return structuredClone(change);
+    return value instanceof Uint8Array ? new Uint8Array(value) : structuredClone(value);
   } catch (cause) {
     throw storageFailed("copy a value", "unknown", cause);
   }

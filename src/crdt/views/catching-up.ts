@@ -5,12 +5,18 @@ import { fullLength, type Lanes } from "./lanes.ts";
 import type { Order } from "./order.ts";
 import { comparePlaces, type Placed } from "./place.ts";
 
-/** Sealed pages that a view has not dealt with, by writer: from which number on, and up to which mark. */
-export type Gaps = ReadonlyMap<string, { readonly from: number; readonly low: number }>;
+/** Sealed pages that a view has not dealt with: from which number on, by default all that are kept, and up to which mark. */
+export interface Gap {
+  readonly from: number | undefined;
+  readonly low: number;
+}
+
+/** The gaps of a view, by writer. */
+export type Gaps = ReadonlyMap<string, Gap>;
 
 /** Finds them; pages that were live here whole are closed on the way. */
 export function findGaps(lanes: Lanes, coverage: Coverage, writers: Iterable<string>): Gaps {
-  const gaps = new Map<string, { from: number; low: number }>();
+  const gaps = new Map<string, Gap>();
   for (const writer of writers) {
     const marks = lanes.history.marks(writer);
     if (!marks) continue;
@@ -19,7 +25,8 @@ export function findGaps(lanes: Lanes, coverage: Coverage, writers: Iterable<str
     }
     let from = Math.max(marks.first, coverage.firstOpen(writer));
     while (from < marks.low && coverage.isClosed(writer, from)) from++;
-    if (from < marks.low) gaps.set(writer, { from, low: marks.low });
+    // Lanes that are older than seals have pages that were never sealed: then the oldest that was is the first.
+    if (from < marks.low) gaps.set(writer, { from: from > marks.first ? from : undefined, low: marks.low });
   }
   return gaps;
 }
@@ -66,7 +73,8 @@ export async function catchUp(options: CatchUpOptions): Promise<void> {
   const { lanes, gaps, signal, onFailed } = options;
   let cursors: Cursor[] = [];
   for (const [writer, { from, low }] of gaps) {
-    const pages = lanes.history.pagesFrom(writer, { from, signal })[Symbol.asyncIterator]();
+    const bounds = { signal, ...(from !== undefined && { from }) };
+    const pages = lanes.history.pagesFrom(writer, bounds)[Symbol.asyncIterator]();
     cursors.push({ writer, low, pages, page: undefined, index: 0, head: undefined, parents: undefined });
   }
   for (const cursor of cursors) await tryAdvance(cursor);

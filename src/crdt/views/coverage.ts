@@ -12,9 +12,11 @@ export interface Coverage {
   isClosed(writer: string, number: number): boolean;
   /** The lowest number whose sealed page is not known to be dealt with. */
   firstOpen(writer: string): number;
-  toJson(): Json;
-  /** Takes what `toJson` gave; false where it cannot be read. */
-  restore(stored: Json): boolean;
+  /** Writers of whose lanes more was dealt with; whoever writes it down clears them. */
+  readonly changed: Set<string>;
+  toJson(writer: string): Json;
+  /** Takes what `toJson` gave of lanes; false where it cannot be read. */
+  restore(stored: Iterable<readonly [writer: string, lane: Json]>): boolean;
 }
 
 interface LaneCoverage {
@@ -28,8 +30,11 @@ interface LaneCoverage {
 /** Creates a coverage of nothing. */
 export function createCoverage(): Coverage {
   let lanes = new Map<string, LaneCoverage>();
+  const changed = new Set<string>();
 
+  /** The coverage of a lane, to be changed. */
   function laneOf(writer: string): LaneCoverage {
+    changed.add(writer);
     const present = lanes.get(writer);
     if (present) return present;
     const made: LaneCoverage = { lengths: new Map(), closed: new Set(), below: 0 };
@@ -37,37 +42,38 @@ export function createCoverage(): Coverage {
     return made;
   }
 
+  function raise(lane: LaneCoverage, below: number): void {
+    lane.below = below;
+    while (lane.closed.delete(lane.below)) lane.below++;
+  }
+
   return {
+    changed,
     length: (writer, page) => lanes.get(writer)?.lengths.get(formatPageName(page)) ?? 0,
     cover(writer, page, length) {
       laneOf(writer).lengths.set(formatPageName(page), length);
     },
     close(writer, number) {
       const lane = laneOf(writer);
-      if (number < lane.below) return;
-      lane.closed.add(number);
-      while (lane.closed.delete(lane.below)) lane.below++;
+      if (number === lane.below) raise(lane, number + 1);
+      else if (number > lane.below) lane.closed.add(number);
     },
     closeBelow(writer, number) {
       const lane = laneOf(writer);
-      lane.below = Math.max(lane.below, number);
-      for (const each of lane.closed) if (each < lane.below) lane.closed.delete(each);
-      while (lane.closed.delete(lane.below)) lane.below++;
+      for (const closed of lane.closed) if (closed < number) lane.closed.delete(closed);
+      if (number > lane.below) raise(lane, number);
     },
     isClosed(writer, number) {
       const lane = lanes.get(writer);
       return lane !== undefined && (number < lane.below || lane.closed.has(number));
     },
     firstOpen: (writer) => lanes.get(writer)?.below ?? 0,
-    toJson: () =>
-      Object.fromEntries(
-        [...lanes].map(([writer, { lengths, closed, below }]) => [
-          writer,
-          { lengths: Object.fromEntries(lengths), closed: [...closed], below },
-        ]),
-      ),
+    toJson(writer) {
+      const { lengths, closed, below } = lanes.get(writer) ?? laneOf(writer);
+      return { lengths: Object.fromEntries(lengths), closed: [...closed], below };
+    },
     restore(stored) {
-      const read = isObject(stored) ? Object.entries(stored).map(readLane) : [undefined];
+      const read = [...stored].map(readLane);
       if (read.includes(undefined)) return false;
       lanes = new Map(read as [string, LaneCoverage][]);
       return true;
@@ -75,7 +81,7 @@ export function createCoverage(): Coverage {
   };
 }
 
-function readLane([writer, lane]: [string, Json]): [string, LaneCoverage] | undefined {
+function readLane([writer, lane]: readonly [string, Json]): [string, LaneCoverage] | undefined {
   if (!isObject(lane) || !isObject(lane.lengths) || !Array.isArray(lane.closed)) return undefined;
   const { lengths, closed, below } = lane;
   if (![below, ...closed, ...Object.values(lengths)].every(isCount)) return undefined;

@@ -9,8 +9,13 @@ export interface Keeper {
   changed(key: string): void;
   /** The key is about to leave memory. */
   archive(key: string): void;
-  /** A key that was let go of and that no snapshot in the database has yet. */
-  archiving(key: string): SnapshotKey | undefined;
+  /**
+   * A key that was let go of: on its way into the database, or there; undefined also where what is there is older than
+   * what this view knew.
+   *
+   * @throws `crdt/storage-failed`
+   */
+  archived(key: string): Promise<SnapshotKey | undefined>;
   /** Writes what is left. */
   close(): Promise<void>;
 }
@@ -33,6 +38,7 @@ const writeAfterMs = 1_000;
 /** Creates the keeper of a view. */
 export function createKeeper(options: KeeperOptions): Keeper {
   const { snapshots, clock, coverage, waiting, fold, isBehind, onProblem } = options;
+  /** Keys of which the database has not the latest: where another tab writes this view, all that changed here. */
   const dirty = new Set<string>();
   const leaving = new Map<string, SnapshotKey>();
   let isBroken = !snapshots.isWriter;
@@ -60,17 +66,17 @@ export function createKeeper(options: KeeperOptions): Keeper {
     const live = keys.flatMap((key) => encode(key) ?? []);
     if (isBroken) return;
     const archived = [...leaving.values()];
+    const writers = [...coverage.changed];
+    const covered = writers.map((writer) => [writer, coverage.toJson(writer)] as const);
     dirty.clear();
+    coverage.changed.clear();
     try {
-      await snapshots.write({ coverage: coverage.toJson(), waiting: [...waiting], live, archived });
+      await snapshots.write({ coverage: covered, waiting: [...waiting], live, archived });
       for (const each of archived) if (leaving.get(each.key) === each) leaving.delete(each.key);
     } catch (failure) {
       for (const key of keys) dirty.add(key);
-      onProblem(
-        isFlockError(failure)
-          ? failure
-          : new FlockError("crdt/storage-failed", "A view's snapshot was not written.", { cause: failure }),
-      );
+      for (const writer of writers) coverage.changed.add(writer);
+      onProblem(snapshotFailed(failure));
     }
   }
 
@@ -91,11 +97,12 @@ export function createKeeper(options: KeeperOptions): Keeper {
     },
     archive(key) {
       const encoded = isBroken ? undefined : encode(key);
+      if (!encoded) return;
       dirty.delete(key);
-      if (encoded) leaving.set(key, encoded);
+      leaving.set(key, encoded);
       schedule();
     },
-    archiving: (key) => leaving.get(key),
+    archived: async (key) => leaving.get(key) ?? (dirty.has(key) ? undefined : await snapshots.archived(key)),
     async close() {
       cancel?.();
       start();
@@ -103,4 +110,10 @@ export function createKeeper(options: KeeperOptions): Keeper {
       snapshots.close();
     },
   };
+}
+
+/** The error of a snapshot that could not be read or written. */
+export function snapshotFailed(failure: unknown): FlockError {
+  if (isFlockError(failure)) return failure;
+  return new FlockError("crdt/storage-failed", "The snapshot of a view failed.", { cause: failure });
 }

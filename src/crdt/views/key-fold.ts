@@ -24,7 +24,8 @@ export interface KeyFold<State> {
   readonly isRestored: boolean;
   /** Its entries are being read back; until then the state is that of what is here. */
   isLoading: boolean;
-  isClosed: boolean;
+  /** Undefined until it is asked for again. */
+  isClosed: boolean | undefined;
   /** The state that listeners know. */
   told: State | undefined;
 }
@@ -53,7 +54,7 @@ export function createKeyFold<State>({ key, state, baseEnd, pages = [] }: KeySta
     pages: new Set(pages),
     isRestored: baseEnd !== undefined,
     isLoading: false,
-    isClosed: false,
+    isClosed: undefined,
     told: baseEnd && state,
   };
 }

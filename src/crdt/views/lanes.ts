@@ -1,4 +1,4 @@
-import type { Emitter } from "../../base/index.ts";
+import type { Emitter, Timestamp } from "../../base/index.ts";
 import { comparePages, type PageName } from "../../protocol/index.ts";
 import type { EntryLog } from "../entry-log.ts";
 import type { History } from "../history/history.ts";
@@ -9,6 +9,8 @@ export interface Lanes {
   readonly history: History;
   /** Writers whose register is here. */
   writers(): Iterable<string>;
+  /** Whether nothing of a writer is here, and what an entry of this clock rests on there is not to be waited for any more. */
+  isUnknown(writer: string, since: Timestamp): boolean;
   /** Told with a writer whose marks may have moved. */
   readonly marked: Emitter<string>;
 }

@@ -1,4 +1,4 @@
-import { createEmitter, FlockError, isFlockError, parseId, type Undo } from "../../base/index.ts";
+import { createEmitter, FlockError, parseId, type Undo } from "../../base/index.ts";
 import type { Entry, LoggedPage } from "../entry.ts";
 import { closeIfWhole } from "./catching-up.ts";
 import { createCoverage } from "./coverage.ts";
@@ -6,12 +6,12 @@ import { createDeferred } from "./deferred.ts";
 import type { ViewDefinition } from "./definition.ts";
 import { guardDefinition } from "./guarded.ts";
 import { createHooks } from "./hooks.ts";
-import { createKeeper, type Keeper } from "./keeping.ts";
+import { createKeeper, type Keeper, snapshotFailed } from "./keeping.ts";
 import type { KeyFold } from "./key-fold.ts";
 import type { Arrival } from "./order.ts";
 import { comparePlaces, type Placed } from "./place.ts";
 import { isLivePage, readBack } from "./sealed-reading.ts";
-import { openSnapshots, type SnapshotKey, type SnapshotStorage, type Snapshots } from "./snapshots.ts";
+import { openSnapshots, type SnapshotStorage, type Snapshots } from "./snapshots.ts";
 import type { BoundedViewOptions, View, ViewPorts } from "./view.ts";
 import { createViewKeys, inOrder, type Reach } from "./view-keys.ts";
 import { createViewReader } from "./view-reader.ts";
@@ -54,14 +54,13 @@ export function openView<State>(
     keys,
     guarded,
     isReading: reach !== "live",
-    archived,
+    archived: async (key) => keeper?.archived(key),
     isHeard: () => isReady && hooks.isHeard(),
     onPause: finish,
     onDone: done,
     onProblem,
   });
   const stops: Undo[] = [];
-  let snapshots: Snapshots | undefined;
   let keeper: Keeper | undefined;
   let isStarted = false;
   let isReady = false;
@@ -83,10 +82,11 @@ export function openView<State>(
 
   /** Ends an arrival: what it did is told, and what has to be read is. */
   function finish(): void {
+    if (closing) return;
     const changed = keys.takeTouched();
     for (const key of changed) {
       const fold = folds.get(key);
-      if (fold && hasClosing) fold.isClosed = guarded.isClosed(key, settle(fold));
+      if (fold) fold.isClosed = undefined;
       keeper?.changed(key);
     }
     if (isReady) changed.forEach(hooks.tell);
@@ -95,14 +95,21 @@ export function openView<State>(
     if (isReady && (stale.size > 0 || suspects.size > 0)) reader.start();
   }
 
+  /** Asked of a key only when its pages are to go, so that late entries in a row refold it once. */
+  function isClosed(fold: KeyFold<State>): boolean {
+    fold.isClosed ??= guarded.isClosed(fold.key, settle(fold));
+    return fold.isClosed;
+  }
+
   /**
    * A closed key that nothing live is left of leaves memory, where the view is of the open ones; not while pages are
    * being read, which may have more of it.
    */
   function archiveIfDone(fold: KeyFold<State> | undefined): void {
     if (reach !== "open" || !isReady || reader.isBusy()) return;
-    if (!fold?.isClosed || fold.isLoading || fold.placed.length > 0) return;
+    if (!fold || fold.isLoading || fold.placed.length > 0) return;
     for (const page of fold.pages) if (isLivePage(lanes, page)) return;
+    if (!isClosed(fold)) return;
     keeper?.archive(fold.key);
     folds.delete(fold.key);
   }
@@ -116,16 +123,13 @@ export function openView<State>(
     const key = guarded.key(entry);
     if (key === undefined) return false;
     const fold = folds.get(key);
-    return fold ? fold.isLoading || !fold.isClosed : !isStarted || waiting.has(entry.id);
-  }
-
-  async function archived(key: string): Promise<SnapshotKey | undefined> {
-    return keeper?.archiving(key) ?? (await snapshots?.archived(key));
+    return fold ? fold.isLoading || !isClosed(fold) : !isStarted || waiting.has(entry.id);
   }
 
   // Opening and closing ---------------------------------------------------------------------------
 
   async function restore(storage: SnapshotStorage, name: { name: string; version: number }): Promise<void> {
+    let snapshots: Snapshots | undefined;
     try {
       snapshots = await openSnapshots(storage, name);
       const found = await snapshots.read();
@@ -147,11 +151,10 @@ export function openView<State>(
         onProblem,
       });
     } catch (failure) {
-      if (!isFlockError(failure)) throw failure;
-      onProblem(failure);
+      onProblem(snapshotFailed(failure));
     }
-    if (closing) snapshots?.close();
-    else start();
+    if (closing || !keeper) snapshots?.close();
+    if (!closing) start();
   }
 
   function start(): void {
@@ -232,7 +235,7 @@ export function openView<State>(
       if (closing) throw new FlockError("crdt/closed", "The view is closed.");
       const fold = folds.get(key);
       if (fold && isReady && !fold.isLoading && !reader.isBusy()) return settle(fold);
-      const kept = fold ? undefined : await archived(key);
+      const kept = fold ? undefined : await keeper?.archived(key);
       if (kept) return kept.state as State;
       const wants = (each: string): boolean => each === key;
       const past = await readBack(lanes, order, { keyOf: guarded.key, wants, signal });

@@ -71,8 +71,8 @@ const keptClocks = 4_096;
  * Creates the order of a room.
  *
  * Each entry folds by the later of its own clock and one past its parents'. A parent that is not live is read from
- * history where its lane is sealed past it, and counts as absent where retention has taken it or its page is known to
- * be shorter; else the entry waits. A writer's clock is past the parents that it names, so that their absence changes
+ * history where its lane is sealed past it, and counts as absent where nobody can read it, its page is known to be
+ * shorter, or its writer has departed; else the entry waits. A writer's clock is past the parents that it names, so that their absence changes
  * no place but that of an entry which was backdated.
  */
 export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions): Order {
@@ -86,13 +86,15 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
   const ceilings = new Map<string, Ceiling>();
   const sealedClocks = createRecent<Timestamp | "absent">(keptClocks);
   /** How far each lane was sealed when its waiting entries were last looked at. */
-  const lows = new Map<string, number>();
+  const seen = new Map<string, string>();
   const wanted = new Set<string>();
+  /** Those of them that are out of reach, until they are tried again. */
+  const failed = new Set<string>();
   const controller = new AbortController();
   const { signal } = controller;
   let isReading = false;
 
-  const retry = createRetry({ clock, onProblem, task: () => void readWanted() });
+  const retry = createRetry({ clock, onProblem, task: readAgain });
   const sealed = createSealedClocks({
     history,
     known: knownParent,
@@ -114,7 +116,8 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
     const marks = history.marks(writer);
     if (marks && page.number < marks.first) return "absent";
     if (marks && page.number < marks.low) return sealed.isOther(address) ? "waits" : "sealed";
-    return index >= (fullLength(lanes, writer, page) ?? Number.POSITIVE_INFINITY) ? "absent" : "waits";
+    if (index >= (fullLength(lanes, writer, page) ?? Number.POSITIVE_INFINITY)) return "absent";
+    return lanes.isUnknown(writer, childClock) ? "absent" : "waits";
   }
 
   function effectiveOf(id: string): Timestamp | undefined {
@@ -191,11 +194,10 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
   }
 
   function marksMoved(writer: string): void {
-    const low = history.marks(writer)?.low ?? 0;
-    const first = history.marks(writer)?.first ?? 0;
-    const seen = low * 2 ** 20 + first;
-    if (lows.get(writer) === seen) return;
-    lows.set(writer, seen);
+    const { low, first } = history.marks(writer) ?? {};
+    const now = `${low}/${first}`;
+    if (seen.get(writer) === now) return;
+    seen.set(writer, now);
     if (unplaced.size > 0) lookAgain(`${writer}/`);
   }
 
@@ -207,9 +209,9 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
   async function readWanted(): Promise<void> {
     if (isReading) return;
     isReading = true;
-    let hasFailed = false;
     // What is wanted meanwhile is met by the same iteration.
     for (const parent of wanted) {
+      if (failed.has(parent)) continue;
       try {
         await sealed.read(parent, { signal });
         wanted.delete(parent);
@@ -217,12 +219,17 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
         if (placed.length > 0) changed.emit({ arrived: [], placed });
       } catch (failure) {
         if (signal.aborted) return;
-        hasFailed = true;
+        failed.add(parent);
         retry.failed(failure);
       }
     }
     isReading = false;
-    if (!hasFailed) retry.succeeded();
+    if (failed.size === 0) retry.succeeded();
+  }
+
+  function readAgain(): void {
+    failed.clear();
+    void readWanted();
   }
 
   /** A page that was read from its first entry on needs no reading again for those that rest on it. */
@@ -268,7 +275,10 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
     log.added.on(take),
     log.released.on(released),
     lanes.marked.on(marksMoved),
-    reachable.on(() => void readWanted()),
+    reachable.on(() => {
+      readAgain();
+      lookAgain("");
+    }),
   ];
 
   return {

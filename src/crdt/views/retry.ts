@@ -2,10 +2,8 @@ import { type Clock, type FlockError, isFlockError, type Undo } from "../../base
 
 /** Tries again what history did not give, later and later. */
 export interface Retry {
-  /** Tells of a failure, once for each, unless the page is only out of reach. */
+  /** Tells of a failure, once for each, unless the page is only out of reach; the task runs again. */
   failed(failure: unknown): void;
-  /** Whether the task is going to run again. */
-  isPending(): boolean;
   /** Takes the next try back; the next failure counts as the first. */
   succeeded(): void;
   close(): void;
@@ -33,9 +31,9 @@ export function createRetry({ clock, task, onProblem }: RetryOptions): Retry {
 
   return {
     failed(failure) {
-      cancel?.();
-      cancel = clock.after(Math.min(maxMs, firstMs * 2 ** failures++), again);
-      if (!isFlockError(failure) || failure.code.startsWith("refstore/") || told.has(failure.message)) return;
+      cancel ??= clock.after(Math.min(maxMs, firstMs * 2 ** failures++), again);
+      if (!isFlockError(failure) || failure.code === "refstore/unavailable" || told.has(failure.message))
+        return;
       told.add(failure.message);
       onProblem(failure);
     },
@@ -45,7 +43,6 @@ export function createRetry({ clock, task, onProblem }: RetryOptions): Retry {
       cancel?.();
       cancel = undefined;
     },
-    isPending: () => cancel !== undefined,
     close: () => cancel?.(),
   };
 }

@@ -1,6 +1,7 @@
-import { isFlockError, type Timestamp } from "../../base/index.ts";
+import type { Timestamp } from "../../base/index.ts";
 import { comparePages, type EntryAddress, parseEntryId } from "../../protocol/index.ts";
 import type { Entry } from "../entry.ts";
+import { isUnreadable } from "../history/failures.ts";
 import type { History, ReadOptions } from "../history/history.ts";
 import { effectiveClock, type KnownParent } from "./effective.ts";
 import { pageKey } from "./place.ts";
@@ -39,7 +40,7 @@ export function createSealedClocks({ history, known, found, keep }: SealedClocks
       others.add(pageKey(address));
       return "other";
     } catch (failure) {
-      if (isFlockError(failure, "crdt/history-lost")) return "absent";
+      if (isUnreadable(failure)) return "absent";
       throw failure;
     }
   }

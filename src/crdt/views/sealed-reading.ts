@@ -1,6 +1,6 @@
-import { isFlockError } from "../../base/index.ts";
 import { comparePages, parsePageName } from "../../protocol/index.ts";
 import type { Entry, LoggedPage } from "../entry.ts";
+import { isUnreadable } from "../history/failures.ts";
 import type { ReadOptions } from "../history/history.ts";
 import { allWriters, type Lanes } from "./lanes.ts";
 import type { Order } from "./order.ts";
@@ -22,9 +22,10 @@ export interface ReadBackOptions extends ReadOptions {
 }
 
 /**
- * Reads entries of some keys from the sealed pages; what is live is left to the caller.
+ * Reads entries of some keys from the sealed pages; what is live is left to the caller, and what nobody can read is left
+ * out.
  *
- * @throws what reading history throws, but for what retention has taken
+ * @throws what reading history throws of pages that are out of reach
  */
 export async function readBack(
   lanes: Lanes,
@@ -58,13 +59,15 @@ export async function readBack(
   } else {
     for (const writer of allWriters(lanes)) {
       if (!lanes.history.marks(writer)) continue;
-      for await (const page of lanes.history.pagesFrom(writer, options)) await take(page);
+      await skipUnreadable(async () => {
+        for await (const page of lanes.history.pagesFrom(writer, options)) await take(page);
+      });
     }
   }
   return { placed, waiting };
 }
 
-/** The sealed page of this name; undefined where the chain has none, and where retention has taken it. */
+/** The sealed page of this name; undefined where the chain has none, and where nobody can read it. */
 async function sealedPage(
   { history }: Lanes,
   key: string,
@@ -73,11 +76,16 @@ async function sealedPage(
   const [writer = "", name = ""] = key.split("/");
   const page = parsePageName(name);
   if (!page || page.number >= (history.marks(writer)?.low ?? 0)) return undefined;
+  const read = await skipUnreadable(() => history.page(writer, page.number, options));
+  return read && comparePages(read.name, page) === 0 ? read : undefined;
+}
+
+/** What was read; undefined where nobody can read it. A lane that lies keeps nobody from reading the others. */
+export async function skipUnreadable<Read>(read: () => Promise<Read>): Promise<Read | undefined> {
   try {
-    const read = await history.page(writer, page.number, options);
-    return comparePages(read.name, page) === 0 ? read : undefined;
+    return await read();
   } catch (failure) {
-    if (isFlockError(failure, "crdt/history-lost")) return undefined;
+    if (isUnreadable(failure)) return undefined;
     throw failure;
   }
 }

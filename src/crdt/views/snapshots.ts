@@ -21,7 +21,8 @@ export interface SnapshotKey {
 
 /** What a snapshot of a view holds besides its archived keys. */
 export interface ReadSnapshot {
-  readonly coverage: Json;
+  /** What it covers, by writer. */
+  readonly coverage: readonly (readonly [writer: string, lane: Json])[];
   /** Entries that it covers and that have not folded, because they wait for a parent. */
   readonly waiting: readonly string[];
   readonly keys: readonly SnapshotKey[];
@@ -29,7 +30,7 @@ export interface ReadSnapshot {
 
 /** What changed since the snapshot was last written. */
 export interface SnapshotChange {
-  readonly coverage: Json;
+  readonly coverage: ReadSnapshot["coverage"];
   readonly waiting: readonly string[];
   readonly live: readonly SnapshotKey[];
   readonly archived: readonly SnapshotKey[];
@@ -48,7 +49,8 @@ export interface Snapshots {
 
 /**
  * Opens a view's snapshot: `view/NAME` says which version is there, `view/NAME/VERSION/live/=KEY` has the keys of the
- * view, `…/live/` what they cover, and `…/archived/=KEY` those that it has let go of.
+ * view, `…/live/WRITER` what they cover of a lane, `…/live/` what waits, and `…/archived/=KEY` the keys that it has let
+ * go of.
  *
  * @throws `crdt/storage-failed`
  */
@@ -57,8 +59,8 @@ export async function openSnapshots(
   { name, version }: { name: string; version: number },
 ): Promise<Snapshots> {
   const root = `view/${name}`;
-  const coveragePrefix = `${root}/${version}/live/`;
-  const livePrefix = `${coveragePrefix}=`;
+  const viewPrefix = `${root}/${version}/live/`;
+  const livePrefix = `${viewPrefix}=`;
   const archivedPrefix = `${root}/${version}/archived/=`;
   const unlock = await tryLock(root);
 
@@ -74,7 +76,7 @@ export async function openSnapshots(
       const pointer = await records.get(root);
       const isSame = isObject(pointer) && pointer.version === version;
       // One call, hence one transaction: another tab may write between two.
-      const found = isSame ? readPairs(await records.entries(coveragePrefix), coveragePrefix) : undefined;
+      const found = isSame ? readPairs(await records.entries(viewPrefix), viewPrefix) : undefined;
       if (!found) await drop();
       return found;
     },
@@ -85,7 +87,8 @@ export async function openSnapshots(
       if (!unlock) return;
       await records.write({
         put: [
-          [coveragePrefix, { coverage, waiting }],
+          [viewPrefix, { waiting }],
+          ...coverage.map(([writer, lane]): [string, Json] => [viewPrefix + writer, lane]),
           ...live.map((each): [string, Json] => [livePrefix + each.key, encodeKey(each)]),
           ...archived.map((each): [string, Json] => [archivedPrefix + each.key, encodeKey(each)]),
         ],
@@ -115,17 +118,19 @@ function encodeKey({ state, baseEnd: { effective, entry }, pages }: SnapshotKey)
 
 function readPairs(pairs: readonly [string, StoredValue][], prefix: string): ReadSnapshot | undefined {
   const keys: SnapshotKey[] = [];
-  let rest: Omit<ReadSnapshot, "keys"> | undefined;
-  for (const [name, value] of pairs) {
-    if (name === prefix && isObject(value) && value.coverage !== undefined && isStrings(value.waiting)) {
-      rest = { coverage: value.coverage, waiting: value.waiting };
-      continue;
-    }
-    const read = readKey(name.slice(prefix.length + 1), value);
-    if (!read) return undefined;
-    keys.push(read);
+  const coverage: [writer: string, lane: Json][] = [];
+  let waiting: readonly string[] | undefined;
+  for (const [key, value] of pairs) {
+    const name = key.slice(prefix.length);
+    if (!isObject(value)) return undefined;
+    if (name.startsWith("=")) {
+      const read = readKey(name.slice(1), value);
+      if (!read) return undefined;
+      keys.push(read);
+    } else if (name !== "") coverage.push([name, value]);
+    else if (isStrings(value.waiting)) waiting = value.waiting;
   }
-  return rest && { ...rest, keys };
+  return waiting && { coverage, waiting, keys };
 }
 
 function readKey(key: string, value: StoredValue | undefined): SnapshotKey | undefined {

@@ -33,9 +33,9 @@ export interface ViewKeys<State> {
   /** Begins a key anew with these entries, and what is known of its pages. */
   rebuild(key: string, entries: readonly Placed[]): KeyFold<State> | undefined;
   /** Takes a key up from a snapshot. */
-  restore(start: Required<KeyStart<State>>): KeyFold<State>;
-  /** Takes up a key that had left memory, and what came since. */
-  revive(start: Required<KeyStart<State>>): void;
+  restore(start: Required<KeyStart<State>>): void;
+  /** Takes up keys that had left memory, and what came since. */
+  revive(starts: ReadonlyMap<string, Required<KeyStart<State>>>): void;
   /** The keys of a page that is live no more. */
   release(writer: string, page: LoggedPage): KeyFold<State>[];
   /** The state of a key after some entries alone; undefined without any. */
@@ -149,19 +149,17 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
       touched.add(key);
       return made;
     },
-    restore(start) {
-      const made = put(start);
-      made.isClosed = guarded.isClosed(start.key, start.state);
-      return made;
-    },
-    revive(start) {
-      const { key } = start;
-      const inBase = new Set(start.pages);
-      const made = put(start);
-      for (const placed of inOrder(liveOf((each) => each === key).get(key))) {
-        if (!inBase.has(pageKey(placed.entry))) add(made, placed);
+    restore: (start) => void put(start),
+    revive(starts) {
+      const live = liveOf((key) => starts.has(key));
+      for (const [key, start] of starts) {
+        const inBase = new Set(start.pages);
+        const made = put(start);
+        for (const placed of inOrder(live.get(key))) {
+          if (!inBase.has(pageKey(placed.entry))) add(made, placed);
+        }
+        touched.add(key);
       }
-      touched.add(key);
     },
     release(writer, { name, entries }) {
       const keys = new Set(entries.flatMap((entry) => guarded.key(entry) ?? []));

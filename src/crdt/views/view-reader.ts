@@ -1,11 +1,12 @@
-import { type Clock, type FlockError, isFlockError } from "../../base/index.ts";
+import type { Clock, FlockError, Undo } from "../../base/index.ts";
 import type { Entry } from "../entry.ts";
+import { isUnreadable } from "../history/failures.ts";
 import { catchUp, findGaps, type Gaps } from "./catching-up.ts";
 import type { Guarded } from "./guarded.ts";
 import { allWriters, type Lanes } from "./lanes.ts";
 import type { Order } from "./order.ts";
 import { createRetry } from "./retry.ts";
-import { readBack } from "./sealed-reading.ts";
+import { readBack, skipUnreadable } from "./sealed-reading.ts";
 import type { SnapshotKey } from "./snapshots.ts";
 import { inOrder, type ViewKeys } from "./view-keys.ts";
 
@@ -13,9 +14,9 @@ import { inOrder, type ViewKeys } from "./view-keys.ts";
 export interface ViewReader {
   /** Whether anything has to be read. */
   hasWork(): boolean;
-  /** Whether it is at work, or waits until it may try again. */
+  /** Whether it is at work, or waits for what is out of reach. */
   isBusy(): boolean;
-  /** Goes to work, unless it is at it or waits until it may try again. */
+  /** Goes to work, unless it is busy. */
   start(): void;
   /** Tries at once what was out of reach. */
   startAgain(): void;
@@ -38,22 +39,41 @@ export interface ViewReaderOptions<State> {
   isHeard(): boolean;
   /** Something was folded, and others may go on. */
   onPause(): void;
-  /** Nothing is left to be read. */
+  /** Nothing is left that can be read. */
   onDone(): void;
   onProblem(error: FlockError): void;
 }
 
+/** Keys are read back for at most one part in so many of the time, however many entries come late. */
+const restFactor = 4;
+
 /** Creates the reader of a view. */
 export function createViewReader<State>(options: ViewReaderOptions<State>): ViewReader {
-  const { lanes, order, keys, guarded, onPause, onDone } = options;
+  const { lanes, order, clock, keys, guarded, onPause, onDone } = options;
   const { waiting, stale, suspects, coverage } = keys;
   const controller = new AbortController();
   const { signal } = controller;
+  /** Lanes that could not be read, until they are tried again; the empty name stands for everything else. */
+  const failed = new Map<string, unknown>();
   let isWorking = false;
-  const retry = createRetry({ clock: options.clock, onProblem: options.onProblem, task: start });
+  let isReady = false;
+  /** When keys may be read back again, and what wakes the reader then. */
+  let restsUntil = 0;
+  let cancelRest: Undo | undefined;
+  const retry = createRetry({ clock, onProblem: options.onProblem, task: tryAgain });
 
   function gaps(writers: Iterable<string> = allWriters(lanes)): Gaps {
-    return options.isReading ? findGaps(lanes, coverage, writers) : new Map();
+    if (!options.isReading) return new Map();
+    return findGaps(
+      lanes,
+      coverage,
+      [...writers].filter((writer) => !failed.has(writer)),
+    );
+  }
+
+  /** What is out of reach may come; what nobody can read keeps nobody waiting. */
+  function isOutOfReach(): boolean {
+    return [...failed.values()].some((failure) => !isUnreadable(failure));
   }
 
   function hasWork(): boolean {
@@ -62,19 +82,23 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
   }
 
   function start(): void {
-    if (!signal.aborted && !isWorking && !retry.isPending()) void work();
+    if (!signal.aborted && !isWorking && !failed.has("")) void work();
+  }
+
+  function tryAgain(): void {
+    failed.clear();
+    if (hasWork()) start();
   }
 
   async function work(): Promise<void> {
     isWorking = true;
-    const failed = new Map<string, unknown>();
     try {
       await foldWaiting();
       while (!signal.aborted) {
-        const open = gaps([...allWriters(lanes)].filter((writer) => !failed.has(writer)));
-        if (open.size > 0) await fill(open, failed);
+        const open = gaps();
+        if (open.size > 0) await fill(open);
         else if (suspects.size > 0) await clear();
-        else if (stale.size > 0) await readStale();
+        else if (stale.size > 0 && !isResting()) await readStale();
         else break;
       }
     } catch (failure) {
@@ -83,16 +107,25 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
       isWorking = false;
     }
     if (signal.aborted) return;
-    if (failed.size > 0) {
-      const [failure] = failed.values();
-      retry.failed(failure);
-      return;
-    }
-    retry.succeeded();
+    for (const failure of failed.values()) retry.failed(failure);
+    if (failed.size === 0) retry.succeeded();
+    if (isOutOfReach()) return;
+    isReady = true;
     onDone();
   }
 
-  function fill(open: Gaps, failed: Map<string, unknown>): Promise<void> {
+  /** Whoever opens the view waits for all of it. */
+  function isResting(): boolean {
+    const restMs = restsUntil - clock.now();
+    if (!isReady || restMs <= 0) return false;
+    cancelRest ??= clock.after(restMs, () => {
+      cancelRest = undefined;
+      start();
+    });
+    return true;
+  }
+
+  function fill(open: Gaps): Promise<void> {
     return catchUp({
       lanes,
       order,
@@ -117,31 +150,31 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
     onPause();
   }
 
-  async function entryOf(id: string): Promise<Entry | undefined> {
-    try {
-      return await lanes.history.entry(id, { signal });
-    } catch (failure) {
-      if (isFlockError(failure, "crdt/history-lost")) return undefined;
-      throw failure;
-    }
+  function entryOf(id: string): Promise<Entry | undefined> {
+    return skipUnreadable(() => lanes.history.entry(id, { signal }));
   }
 
   /** Finds out whether keys that are suspected have left memory before. */
   async function clear(): Promise<void> {
-    for (const [key, parents] of [...suspects]) {
-      const asked = [...parents];
-      const archived = await options.archived(key);
-      const isOld = !archived && (await isAnyOf(key, asked));
-      // More parents may have come meanwhile: they are looked at in the next round.
-      if (parents.size === asked.length) suspects.delete(key);
-      const fold = keys.folds.get(key);
-      if (!fold) continue;
-      if (archived) keys.revive({ ...archived, state: archived.state as State });
-      else if (isOld) stale.set(key, "history");
-      else if (!stale.has(key) && !suspects.has(key)) {
-        fold.isLoading = false;
-        keys.touch(key);
+    const revived = new Map<string, Parameters<typeof keys.restore>[0]>();
+    try {
+      for (const [key, parents] of [...suspects]) {
+        const asked = [...parents];
+        const archived = await options.archived(key);
+        const isOld = !archived && (await isAnyOf(key, asked));
+        // More parents may have come meanwhile: they are looked at in the next round.
+        if (parents.size === asked.length) suspects.delete(key);
+        const fold = keys.folds.get(key);
+        if (!fold) continue;
+        if (archived) revived.set(key, { ...archived, state: archived.state as State });
+        else if (isOld) stale.set(key, "history");
+        else if (!stale.has(key) && !suspects.has(key)) {
+          fold.isLoading = false;
+          keys.touch(key);
+        }
       }
+    } finally {
+      keys.revive(revived);
     }
     onPause();
   }
@@ -156,6 +189,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
   }
 
   async function readStale(): Promise<void> {
+    const began = clock.now();
     const asked = new Map(stale);
     const isOfAll = [...asked.values()].includes("history");
     const pages = new Set([...asked.keys()].flatMap((key) => [...(keys.folds.get(key)?.pages ?? [])]));
@@ -166,6 +200,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
       signal,
       ...(isOfAll ? {} : { pages }),
     });
+    restsUntil = clock.now() + restFactor * (clock.now() - began);
     // One that found its place meanwhile is read again with the rest.
     if (!read.waiting.every(order.isWaiting)) return;
     for (const id of read.waiting) waiting.add(id);
@@ -187,11 +222,11 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
 
   return {
     hasWork,
-    isBusy: () => isWorking || retry.isPending(),
+    isBusy: () => isWorking || isOutOfReach(),
     start,
     startAgain() {
-      if (retry.isPending()) retry.succeeded();
-      if (hasWork()) start();
+      retry.succeeded();
+      tryAgain();
     },
     look(writer) {
       if (gaps([writer]).size > 0) start();
@@ -199,6 +234,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
     close() {
       controller.abort();
       retry.close();
+      cancelRest?.();
     },
   };
 }

@@ -1,4 +1,4 @@
-import { type Clock, type Closable, createScope, type Emitter, type FlockError } from "../../base/index.ts";
+import { type Clock, type Closable, createScope, type Emitter, FlockError } from "../../base/index.ts";
 import type { ViewDefinition } from "./definition.ts";
 import type { Lanes } from "./lanes.ts";
 import { openView } from "./open-view.ts";
@@ -9,7 +9,7 @@ import type { BoundedViewOptions, View } from "./view.ts";
 /** The views of a room, over one order of its entries. */
 export interface Views extends Closable {
   readonly order: Order;
-  /** Opens a view; it closes with the room, if not before. */
+  /** Opens a view; it closes with the room, if not before. @throws `crdt/closed` */
   open<State>(definition: ViewDefinition<State>, options?: BoundedViewOptions): View<State>;
 }
 
@@ -35,6 +35,7 @@ export function createViews(options: ViewsOptions): Views {
   return {
     order,
     open(definition, bounds) {
+      if (scope.closed) throw new FlockError("crdt/closed", "The room is closed: no view can be opened.");
       const view = openView({ ...options, order }, definition, bounds);
       open.add(view);
       return {

@@ -6,7 +6,7 @@ export interface RoomLimits {
   updateBytes: number;
   /** All rows of one shared document, in bytes. `edge/document-full` */
   documentBytes: number;
-  /** All rows of the room, in bytes, and 16 for each dropped page that is remembered. `edge/room-full` */
+  /** All rows of the room, in bytes, and 20 for each dropped page that is remembered. `edge/room-full` */
   roomBytes: number;
   /** `edge/too-many-documents` */
   documents: number;

@@ -8,15 +8,13 @@ import {
 } from "../../base/index.ts";
 import { closeCodeOf, closeCodes } from "../../protocol/index.ts";
 import { type RoomObserver, silentObserver } from "../operations/observer.ts";
-import { assertAdmitted, refusalOfGrant, refusalOfOpening, refusalOfTime } from "./access.ts";
+import { assertAdmitted, refusalOfGrant, refusalOfOpening } from "./access.ts";
 import { createRoomAdministration, type RoomAdministration } from "./administration.ts";
 import { createAlarms, type Deadline } from "./alarms.ts";
 import { discardUnfinishedImport } from "./condition.ts";
 import { epochOf } from "./epoch.ts";
 import type { Grant } from "./grant.ts";
-import { createCompactor } from "./ledger/compaction.ts";
 import { createLedger } from "./ledger/ledger.ts";
-import { createRetention } from "./ledger/retention.ts";
 import { defaultRoomLimits, type RoomLimits } from "./limits.ts";
 import { createEgress } from "./pacing/egress.ts";
 import { createIntake } from "./pacing/intake.ts";
@@ -27,6 +25,7 @@ import { createTurns } from "./pacing/turns.ts";
 import type { RoomSocket, RoomStorage } from "./ports.ts";
 import { createRenewals } from "./renewals.ts";
 import type { RoomState } from "./room-state.ts";
+import { createSessionDeadlines } from "./session-deadlines.ts";
 import { answer, takesNothing } from "./sockets/answers.ts";
 import { fanOut } from "./sockets/fan-out.ts";
 import { sendRoomChunk } from "./sockets/join.ts";
@@ -37,9 +36,8 @@ import { receiveFrame } from "./sockets/room-socket.ts";
 import { openSession, type Session, saveSession } from "./sockets/session.ts";
 import { documentOf } from "./sockets/stock-flow.ts";
 import { greetStock, receiveStock, sendStockChunk } from "./sockets/stock-socket.ts";
+import { createUpkeep } from "./upkeep.ts";
 
-/** How long a socket may hold more than its share of what is in flight without a word on what it has taken. */
-const stallMs = 60_000;
 /** What a turn gathers before it ends whatever the tick, in bytes. */
 const turnBytes = 4 * 1024 * 1024;
 
@@ -171,12 +169,17 @@ export function createRoomCore({
     },
     expel,
   };
-  const renewals = createRenewals(room, { verifyToken, guarded, dismiss, renewed: watchExpiry });
+  const renewals = createRenewals(room, {
+    verifyToken,
+    guarded,
+    dismiss,
+    renewed: () => deadlines.watchExpiry(),
+  });
   const traffic = createTraffic(observer, outflow, replays);
   const turns = createTurns({ clock, end: endTurn, guarded });
   const alarms = createAlarms({ clock, setAlarm, ring: guarded(ring) });
-  const compactor = createCompactor({ storage, ledger, clock });
-  const retention = createRetention({ storage, ledger, clock, days: retentionDays });
+  const deadlines = createSessionDeadlines({ room, alarms, dismiss });
+  const upkeep = createUpkeep({ storage, ledger, clock, alarms, retentionDays, endTurn });
   const administration = createRoomAdministration({
     storage,
     limits,
@@ -206,12 +209,10 @@ export function createRoomCore({
           ledger.reload();
           replays.forget();
           presenceIds = createPresenceIds(storage);
-          retention.reload();
-          alarms.set("retention", retention.nextDueAt());
+          upkeep.reload();
         }),
     },
   });
-  let isWatchingStalls = false;
   let isNew = true;
 
   /** Ends the turn: what is staged is stored, and only then acknowledged and passed on. */
@@ -221,10 +222,7 @@ export function createRoomCore({
     const rows = ledger.commit();
     fanOut(room, rows);
     traffic.tell(rows);
-    if (rows.length > 0) {
-      alarms.set("compaction", compactor.nextDueAt());
-      alarms.set("retention", retention.nextDueAt());
-    }
+    if (rows.length > 0) upkeep.watch();
     return rows.length > 0 || ledger.audited > audited;
   }
 
@@ -234,7 +232,7 @@ export function createRoomCore({
       try {
         if (isNew) wakeUp();
         work();
-        watchStalls();
+        deadlines.watchStalls();
       } catch (cause) {
         abort(cause);
       }
@@ -254,26 +252,9 @@ export function createRoomCore({
   /** Readers who lagged when the room fell asleep go on when they say what they have taken, or once others are closed. */
   function wakeUp(): void {
     isNew = false;
-    watchExpiry();
-    watchStalls();
-    alarms.set("retention", retention.nextDueAt());
-  }
-
-  /** Those whom others wait for, should they owe too much. */
-  function inTheWay(): Iterable<Session> {
-    return outflow.isExhausted ? sessions.values() : replays.sessions;
-  }
-
-  /** The moment is that of the slowest reader, whenever it is looked for, so that waking does not put it off. */
-  function watchStalls(): void {
-    if (isWatchingStalls) return;
-    let earliest: number | undefined;
-    for (const session of inTheWay()) {
-      const since = outflow.owesSince(session);
-      if (since !== undefined) earliest = Math.min(since, earliest ?? since);
-    }
-    isWatchingStalls = earliest !== undefined;
-    if (earliest !== undefined) alarms.set("stalled", earliest + stallMs);
+    deadlines.watchExpiry();
+    deadlines.watchStalls();
+    upkeep.watchRetention();
   }
 
   function abort(cause: unknown): void {
@@ -304,7 +285,7 @@ export function createRoomCore({
     attachment.caughtUp = false;
     saveSession(session);
     observer.gauge("sockets", sessions.size);
-    if (sessions.size === 0) watchExpiry();
+    if (sessions.size === 0) deadlines.watchExpiry();
   }
 
   function expel(session: Session, { code, message }: FlockError): void {
@@ -323,52 +304,25 @@ export function createRoomCore({
     expel(session, problem);
   }
 
-  function watchExpiry(): void {
-    let earliest: number | undefined;
-    for (const { attachment } of sessions.values()) {
-      const { expiresAt } = attachment.grant;
-      if (expiresAt !== undefined) earliest = Math.min(expiresAt, earliest ?? expiresAt);
-    }
-    alarms.set("expiry", earliest);
-  }
-
   function ring(): void {
     // Looked up again, should the alarm be what woke the room.
-    alarms.set("compaction", compactor.nextDueAt());
-    alarms.set("retention", retention.nextDueAt());
+    upkeep.watch();
     for (const deadline of alarms.takeDue()) meet(deadline);
   }
 
   function meet(deadline: Deadline): void {
-    const now = clock.now();
     switch (deadline) {
       case "expiry":
-        for (const session of sessions.values()) {
-          const expired = refusalOfTime(session.attachment.grant, now);
-          if (expired) dismiss(session, expired);
-        }
-        room.resume();
-        watchExpiry();
+        deadlines.closeExpired();
         break;
       case "stalled":
-        isWatchingStalls = false;
-        for (const session of [...inTheWay()]) {
-          const since = outflow.owesSince(session);
-          if (since !== undefined && since + stallMs <= now) dismiss(session, takesNothing());
-        }
-        room.resume();
+        deadlines.closeStalled();
         break;
       case "compaction":
-        // What is staged has later sequences, and a snapshot is of rows.
-        endTurn();
-        compactor.run();
-        alarms.set("compaction", compactor.nextDueAt());
+        upkeep.compact();
         break;
       case "retention":
-        endTurn();
-        retention.run();
-        endTurn();
-        alarms.set("retention", retention.nextDueAt());
+        upkeep.expire();
         break;
     }
   }
@@ -421,7 +375,7 @@ export function createRoomCore({
         }
         sessions.set(socket, session);
         observer.gauge("sockets", sessions.size);
-        if (grant.expiresAt !== undefined) watchExpiry();
+        if (grant.expiresAt !== undefined) deadlines.watchExpiry();
         if (session.kind === "stock") onBehalf(session, () => greetStock(room, session));
       })(),
     receive(socket, message) {

@@ -39,7 +39,7 @@ export const migrations: readonly (readonly string[])[] = [
     "UPDATE documents SET day = unixepoch() / 86400",
     // Everything that retention asks is in it.
     "CREATE INDEX documents_by_writer ON documents (writer, day) WHERE writer IS NOT NULL",
-    // By the number of a register, an entry takes about 14 bytes.
+    // By the number of a register, an entry takes about 20 bytes.
     `CREATE TABLE dropped (
       document INTEGER NOT NULL, number INTEGER NOT NULL, client INTEGER NOT NULL,
       PRIMARY KEY (document, number, client)

@@ -1,8 +1,8 @@
 import { formatPageName } from "../../../protocol/index.ts";
 import type { RoomStorage, StoredDroppedPage } from "../ports.ts";
 
-/** About what a dropped page leaves behind, in bytes: less than the smallest page, so that drops never fill a room. */
-export const droppedPageBytes = 16;
+/** What a dropped page leaves behind in SQLite, in bytes; it counts, or drops without end would be free. */
+export const droppedPageBytes = 20;
 
 /**
  * The pages that writers have dropped, as stored and as the turn adds. Such a page may still be held somewhere: begun

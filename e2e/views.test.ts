@@ -1,0 +1,73 @@
+import { expect } from "@playwright/test";
+import type { Client } from "./support/client.ts";
+import { test } from "./support/fixtures.ts";
+import { relayPages, say, sealedDownTo, sealing, shortPages, storedPages } from "./support/lanes.ts";
+
+test.describe.configure({ timeout: 300_000 });
+
+const tasks = ({ page }: Client) => page.evaluate(() => harness.viewReport("tasks"));
+const openTasks = ({ page }: Client) => page.evaluate(() => harness.openView("tasks"));
+
+/** Asks, each about something of its own; gives the ids. */
+const ask = (client: Client, count: number) =>
+  client.send(
+    "planner",
+    "critic",
+    Array.from({ length: count }, (_, index) => ({ number: index })),
+  );
+
+/** Answers requests as the critic. */
+const answer = ({ page }: Client, requests: readonly string[]) =>
+  page.evaluate(async (parents) => {
+    const critic = harness.agentNamed("critic");
+    for (const parent of parents) {
+      const sent = await critic.send({ to: "planner", type: "TASK_RESULT", content: "done", parent });
+      await sent.settled("relayed");
+    }
+  }, requests);
+
+test("E2E-38: a view of open tasks keeps their pages while the writer in another browser seals, and finds closed ones", async ({
+  join,
+  relay,
+  room,
+}) => {
+  const lanes = shortPages;
+  const writer = await join({ lanes, agents: ["planner"] });
+  const reader = await join({ lanes, agents: ["critic"] });
+  await openTasks(reader);
+  const requests = await ask(writer, 6);
+  const pageOfTasks = `lane/${requests[0]?.slice(0, requests[0].lastIndexOf("/"))}`;
+  await expect.poll(async () => Object.keys((await tasks(reader)).states).length).toBe(6);
+  await answer(reader, requests.slice(0, 3));
+  await say(writer, "planner", { count: 500 });
+  await sealedDownTo(relay.url, room, 6);
+  expect(await relayPages(relay.url, room)).not.toContain(pageOfTasks);
+
+  // What no task is in has gone, and what open ones are in has stayed; so it has over a reload.
+  const open = Object.fromEntries(requests.slice(3).map((id) => [id, { asked: 1, answers: 0 }]));
+  await expect.poll(async () => (await storedPages(reader)).length, sealing).toBeLessThanOrEqual(7);
+  expect(await storedPages(reader)).toContain(pageOfTasks);
+  expect((await tasks(reader)).states).toMatchObject(open);
+  await reader.reload();
+  await openTasks(reader);
+  expect((await tasks(reader)).states).toMatchObject(open);
+  expect(await storedPages(reader)).toContain(pageOfTasks);
+
+  // Answered, they are closed: their page goes, they leave memory, and are found all the same.
+  await answer(reader, requests.slice(3));
+  await expect.poll(() => storedPages(reader), sealing).not.toContain(pageOfTasks);
+  await expect.poll(async () => Object.keys((await tasks(reader)).states), sealing).toEqual([]);
+  const fetched = await reader.page.evaluate(
+    (ids) => Promise.all(ids.map((id) => harness.view("tasks").fetch(id))),
+    requests,
+  );
+  expect(fetched).toEqual(requests.map(() => ({ asked: 1, answers: 1 })));
+
+  // A late answer brings its task back.
+  await answer(reader, requests.slice(0, 1));
+  const [first = ""] = requests;
+  await expect
+    .poll(() => reader.page.evaluate((id) => harness.view("tasks").fetch(id), first))
+    .toEqual({ asked: 1, answers: 2 });
+  for (const client of [writer, reader]) expect(await client.problems()).toEqual([]);
+});

@@ -1,0 +1,202 @@
+import type { Retention } from "../../src/index.ts";
+import {
+  defineFlock,
+  type FaultMix,
+  type FlockReplica,
+  type FlockStep,
+  type Scenario,
+  type SimulatedRandom,
+  type Simulation,
+} from "../../src/testing/index.ts";
+import { createLaneBook, type LaneBook } from "./lanes-book.ts";
+import { type LaneMember, openLaneMember, openTasks, tinyLanes, type Viewing } from "./lanes-member.ts";
+import { complaintsOf } from "./lanes-outcome.ts";
+import type { Tamper } from "./member.ts";
+
+export interface LaneFlockOptions {
+  faults?: FaultMix;
+  weights?: Partial<Record<"say" | "work", number>>;
+  /** Default 30. */
+  steps?: number;
+  retention?: Partial<Retention>;
+  /** The members' agents listen. Default true. */
+  listens?: boolean;
+  /** Whether the relay must have no more than what is live in the end. Default false. */
+  measures?: boolean;
+  /** Problems of these codes are no failures. */
+  expected?: RegExp;
+  viewing?: Viewing;
+  tamper?: Tamper;
+  /** What must hold besides, in the end. */
+  check?(scene: LaneScene): Iterable<string>;
+}
+
+/** What checks look at in the end. */
+export interface LaneScene {
+  simulation: Simulation;
+  book: LaneBook;
+  members: readonly LaneMember[];
+  joiner: LaneMember;
+}
+
+/** After which nothing that was said may be missing. */
+export const laneFaults: FaultMix = {
+  cut: 4,
+  silentCut: 1,
+  partition: 4,
+  mute: 1,
+  deaf: 1,
+  offline: 1,
+  crash: 6,
+  close: 2,
+  hide: 1,
+  skew: 2,
+  slowDisk: 1,
+  noisyTabs: 1,
+  relayCrash: 2,
+  relaySleep: 2,
+  relayReset: 1,
+  slowRelay: 1,
+  failedUploads: 2,
+  lateReferences: 1,
+};
+
+function drawReplicas(random: SimulatedRandom): FlockReplica[] {
+  const count = random.between(2, 3);
+  return Array.from({ length: count }, (_, index) => ({
+    name: `m${index}`,
+    browser: index > 0 && random.chance(0.35) ? "browser-0" : `browser-${index}`,
+  }));
+}
+
+/** A flock whose agents say much on lanes of tiny pages, and views that must show all of it; a failure is one complaint a line. */
+export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep> {
+  const { steps = 30, retention = {}, listens = true, expected = /^$/, viewing = {} } = options;
+  const { tamper = ({ platform }) => platform, measures = false } = options;
+  return defineFlock<LaneMember>((random) => {
+    const replicas = drawReplicas(random.fork("replicas"));
+    const book = createLaneBook();
+    const rooms = new WeakMap<object, LaneMember>();
+    let counter = 0;
+    let world: Simulation | undefined;
+    let joiner: LaneMember | undefined;
+    let problem: unknown;
+
+    const memberOptions = {
+      book,
+      retention,
+      limits: tinyLanes,
+      tamper,
+      viewing,
+      onProblem(error: { code: string }) {
+        if (!expected.test(error.code)) problem ??= error;
+      },
+    };
+
+    function tell(
+      { agent, browser }: LaneMember,
+      topic: string,
+      content: string | Record<string, string | number>,
+    ) {
+      agent.send({ topic, type: "STATUS", content }).then(
+        (sent) => {
+          for (const stage of ["local", "relayed"] as const) {
+            sent.settled(stage).then(
+              () => book.promise(sent.id, stage, browser),
+              () => undefined,
+            );
+          }
+        },
+        () => undefined,
+      );
+    }
+
+    /** Says the member's part of a task that it knows, else begins one. */
+    function work(member: LaneMember, draw: SimulatedRandom): void {
+      if (!member.isReady()) return;
+      const own = member.name;
+      const lacking = [...openTasks(member)].filter(([, { parts }]) => !(own in parts));
+      const known = draw.chance(0.8) ? lacking.map(([key]) => key) : [];
+      for (const task of known.length > 0 ? known : [`task-${own}-${counter++}`]) {
+        tell(member, "work", { task, part: own, of: replicas.length });
+      }
+    }
+
+    function problems(): void {
+      if (problem !== undefined) throw problem;
+      if (book.violations.length > 0) throw new Error(book.violations.join("\n"));
+    }
+
+    return {
+      replicas,
+      steps,
+      faults: { ...laneFaults, ...options.faults },
+      weights: { say: 50, work: 15, ...options.weights },
+      paceMs: random.pick([300, 1_500]),
+      world: {
+        latency: { networkMs: random.pick([15, 80, 400]), diskMs: random.pick([2, 12, 120]) },
+      },
+      acts: {
+        say(member, draw) {
+          for (let count = draw.between(1, 7); count > 0; count--) tell(member, "talk", `line ${counter++}`);
+        },
+        work,
+      },
+      async open(replica, { simulation, name }) {
+        world = simulation;
+        const member = await openLaneMember(replica, { ...memberOptions, name, listens });
+        rooms.set(member.room, member);
+        return member;
+      },
+      watch(members) {
+        problems();
+        for (const member of members) {
+          for (const complaint of openTasksLost(member)) throw new Error(complaint);
+        }
+      },
+      views: { said: (room) => rooms.get(room)?.transcript.get("all") ?? [] },
+      async check(members) {
+        problems();
+        const simulation = world as Simulation;
+        const present = [...members];
+        await complainOf(complaintsOf({ simulation, book, members: present, measures }));
+        if (!joiner) {
+          const replica = simulation.replica("joiner");
+          joiner = await simulation.until(
+            openLaneMember(replica, { ...memberOptions, name: "joiner", listens: false }),
+          );
+        }
+        const late = joiner;
+        await simulation.until(late.transcript.ready);
+        await simulation.until(late.tasks.ready);
+        await complainOf(complaintsOf({ simulation, book, members: [...present, late], measures }));
+        await complainOf([...(options.check?.({ simulation, book, members: present, joiner: late }) ?? [])]);
+      },
+      onFault({ does, on }) {
+        const browser = replicas.find(({ name }) => name === on)?.browser;
+        if (browser && ["wipe", "clearData", "powerLoss"].includes(does)) book.lost(browser);
+      },
+    };
+
+    async function complainOf(found: readonly string[] | Promise<readonly string[]>): Promise<void> {
+      const complaints = [...new Set(await found)];
+      if (complaints.length > 0) throw new Error(complaints.join("\n"));
+    }
+  });
+}
+
+/** PROP-22: entries of open tasks that were live here and are no more. */
+function* openTasksLost(member: LaneMember): Iterable<string> {
+  const { seen, tasks, name } = member;
+  if (!member.isReady()) return;
+  const open = new Map(openTasks(member));
+  for (const key of [...seen.keys()]) if (!open.has(key)) seen.delete(key);
+  for (const key of open.keys()) {
+    if (tasks.status(key) !== "ready") continue;
+    const live = new Set(tasks.entries(key).map(({ id }) => id));
+    for (const id of seen.get(key) ?? []) {
+      if (!live.has(id)) yield `${name} has let go of ${id}, which the open ${key} needs`;
+    }
+    seen.set(key, live);
+  }
+}

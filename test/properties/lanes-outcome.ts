@@ -1,0 +1,89 @@
+import { readMessage } from "../../src/index.ts";
+import { parseDocumentName } from "../../src/protocol/index.ts";
+import type { Simulation } from "../../src/testing/index.ts";
+import type { LaneBook } from "./lanes-book.ts";
+import { type LaneMember, type Task, taskOf, tinyLanes } from "./lanes-member.ts";
+
+export interface Outcome {
+  simulation: Simulation;
+  book: LaneBook;
+  members: readonly LaneMember[];
+  /** Whether the relay must have no more than what is live. */
+  measures: boolean;
+}
+
+/** Everything that a healed flock must not show. */
+export async function complaintsOf(outcome: Outcome): Promise<string[]> {
+  const { simulation, book, members, measures } = outcome;
+  const found: string[] = [];
+  for (const member of members) {
+    found.push(...misfolded(book, member), ...unheard(book, member));
+    if (found.length === 0) found.push(...(await lostTasks(simulation, book, member)));
+  }
+  if (measures && found.length === 0) found.push(...leftovers(simulation));
+  return found;
+}
+
+/** PROP-20, PROP-21: what the views show is the plain fold of everything, with all that was promised. */
+function* misfolded(book: LaneBook, { name, transcript, kept, isReady }: LaneMember): Iterable<string> {
+  if (!isReady()) yield `${name} is still reading`;
+  for (const [which, view] of Object.entries({ transcript, kept })) {
+    const shown = view.get("all") ?? [];
+    const ids = new Set(shown);
+    if (ids.size < shown.length) yield `the ${which} of ${name} has an entry twice`;
+    for (const [id, stage] of book.promised()) {
+      if (!ids.has(id)) yield `the ${which} of ${name} lacks ${id}, which was settled ${stage}`;
+    }
+    const want = book.inOrder(ids).map(({ id }) => id);
+    if (want.join() !== shown.join()) {
+      yield `the ${which} of ${name} is no fold of everything:\n  ${shown.join(" ")}\n  ${want.join(" ")}`;
+    }
+  }
+}
+
+/** What the member's agent was to hear and did not. */
+function* unheard(book: LaneBook, { name, transcript, room }: LaneMember): Iterable<string> {
+  if (!room.agents.get().some((agent) => agent.name === name) || name === "joiner") return;
+  for (const id of transcript.get("all") ?? []) {
+    const entry = book.get(id);
+    const message = entry && readMessage(entry);
+    if (message?.topic !== "talk" || message.from.split(".")[1] === name) continue;
+    if (!book.isHandled(name, id)) yield `${name} never heard ${id}`;
+  }
+}
+
+/** PROP-22: tasks whose state, wherever it has to be found, lacks a part. */
+async function lostTasks(simulation: Simulation, book: LaneBook, member: LaneMember): Promise<string[]> {
+  const shown = new Set(member.transcript.get("all"));
+  const want = new Map<string, Record<string, string>>();
+  for (const entry of book.inOrder(shown)) {
+    const said = taskOf(readMessage(entry));
+    if (said) want.set(said.task, { ...want.get(said.task), [said.part]: entry.id });
+  }
+  const found: string[] = [];
+  for (const [key, parts] of want) {
+    const inMemory = member.tasks.get(key);
+    const state = await simulation.until(member.tasks.fetch(key));
+    const wanted = JSON.stringify(Object.entries(parts).sort());
+    for (const task of [state, ...(inMemory ? [inMemory] : [])]) {
+      if (textOf(task) !== wanted) {
+        found.push(`${member.name} has of ${key} only ${textOf(task)}, not ${wanted}`);
+      }
+    }
+  }
+  return found;
+}
+
+const textOf = (task: Task | undefined): string => JSON.stringify(Object.entries(task?.parts ?? {}));
+
+/** PROP-26: documents at the relay past the live window of their lane. */
+function* leftovers({ relay }: Simulation): Iterable<string> {
+  const lanes = new Map<string, number>();
+  for (const { name } of relay.administer("lab").documents(0, 10_000)) {
+    const parsed = parseDocumentName(name);
+    if (parsed.kind === "lane") lanes.set(parsed.writer, (lanes.get(parsed.writer) ?? 0) + 1);
+  }
+  for (const [writer, pages] of lanes) {
+    if (pages > tinyLanes.livePages) yield `the relay has ${pages} pages of ${writer}`;
+  }
+}
