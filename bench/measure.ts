@@ -23,6 +23,16 @@ export async function rate(count: number, task: () => unknown): Promise<number> 
   return (count / (performance.now() - start)) * 1000;
 }
 
+/** What a task took by the wall, and of the processor in all threads, in microseconds. */
+export async function spentUs(task: () => unknown): Promise<{ wall: number; processor: number }> {
+  const before = process.cpuUsage();
+  const start = performance.now();
+  await task();
+  const wall = (performance.now() - start) * 1_000;
+  const { user, system } = process.cpuUsage(before);
+  return { wall, processor: user + system };
+}
+
 /** The median time of `count` tasks one after another, in microseconds. */
 export async function latencyUs(count: number, task: () => unknown): Promise<number> {
   const times: number[] = [];
@@ -36,14 +46,26 @@ export async function latencyUs(count: number, task: () => unknown): Promise<num
 
 /** Prints ours beside its limit: medians, the spread, and the ratio of the medians. */
 export function report(title: string, ours: Figure, limit: Figure): void {
-  const [a, b] = [median(ours.runs), median(limit.runs)];
   console.log(`\n${title}`);
-  for (const { name, unit, runs } of [ours, limit]) {
-    console.log(
-      `  ${name.padEnd(44)} ${format(median(runs)).padStart(10)} ${unit}   (${format(Math.min(...runs))} to ${format(Math.max(...runs))})`,
-    );
-  }
-  console.log(`  ratio ${(a / b).toFixed(a / b < 0.1 ? 3 : 2)}`);
+  for (const figure of [ours, limit]) console.log(lineOf(figure));
+  console.log(`  ratio ${ratioOf(ours, limit)}`);
+}
+
+/** Prints several beside one limit, each with its ratio. */
+export function reportAll(title: string, figures: readonly Figure[], limit: Figure): void {
+  console.log(`\n${title}`);
+  console.log(lineOf(limit));
+  for (const figure of figures) console.log(`${lineOf(figure)}   ratio ${ratioOf(figure, limit)}`);
+}
+
+function lineOf({ name, unit, runs }: Figure): string {
+  const spread = `(${format(Math.min(...runs))} to ${format(Math.max(...runs))})`;
+  return `  ${name.padEnd(44)} ${format(median(runs)).padStart(10)} ${unit}   ${spread}`;
+}
+
+function ratioOf(ours: Figure, limit: Figure): string {
+  const ratio = median(ours.runs) / median(limit.runs);
+  return ratio.toFixed(ratio < 0.1 ? 3 : 2);
 }
 
 function format(value: number): string {

@@ -111,3 +111,74 @@ test("E2E-15: a file of a person's own is analysed, and by the other browser too
   expect(findings["site"]).toContain("reed");
   await expect(pages[1].getByTestId("dataset-tab")).toContainText("ringed.csv");
 });
+
+/** Says so much as the planner that its first pages are sealed. */
+async function chatter(page: Page): Promise<void> {
+  await page.evaluate(async () => {
+    for (let turn = 0; turn < 30; turn++) {
+      const sent = await Promise.all(
+        Array.from({ length: 100 }, (_, index) =>
+          window.flock?.agents.planner.send({
+            topic: "chatter",
+            type: "STATUS",
+            content: { turn, index, padding: "x".repeat(400) },
+          }),
+        ),
+      );
+      await Promise.all(sent.map((message) => message?.settled("relayed")));
+    }
+  });
+}
+
+/** Who found what, how much was said, and which data is there, as a page shows it. */
+async function shownCredits(page: Page) {
+  const [credits, said, tabs, done] = await Promise.all([
+    page.locator(".credit").allTextContents(),
+    page.locator(".panel-messages .panel-note").textContent(),
+    page.getByTestId("dataset-tab").allTextContents(),
+    page.locator(".agent-done").allTextContents(),
+  ]);
+  return { credits, said, tabs, done: done.filter((count) => count !== "").toSorted() };
+}
+
+test("E2E-39: a room that has said far more than stays live shows its whole report, to who comes later too", async ({
+  visit,
+}) => {
+  test.setTimeout(300_000);
+  const pages = [await visit(0), await visit(0)];
+  for (const page of pages) await expectAgents(page, 6);
+  await pages[0]?.getByTestId("analyse-movies").click();
+  const before = await expectSameReport(pages, movieFindings);
+  const { credits, tabs, done } = await shownCredits(pages[0] as Page);
+  expect(credits.every((who) => who.startsWith("analyst"))).toBe(true);
+
+  await chatter(pages[0] as Page);
+  for (const page of pages) {
+    await expect
+      .poll(
+        () => page.evaluate(() => window.flock?.room.messages.get().some(({ type }) => type === "dataset")),
+        {
+          message: "the announcement to be sealed",
+          timeout: 120_000,
+        },
+      )
+      .toBe(false);
+  }
+  const said = await (pages[0] as Page).evaluate(async () => {
+    let count = 0;
+    for await (const { message } of window.flock?.room.history() ?? []) if (message) count++;
+    return count;
+  });
+  expect(said).toBeGreaterThan(3_000);
+  pages.push(await visit(0));
+  await pages[1]?.reload();
+  for (const page of pages) {
+    await expect
+      .poll(() => shownCredits(page), { timeout: 60_000 })
+      .toEqual({ credits, tabs, done, said: String(said) });
+    await expect.poll(() => shownReport(page)).toEqual(before);
+  }
+  await pages[0]?.screenshot({
+    path: process.env["FLOCKSTATE_SCREENSHOT"] ?? "test-results/demo-sealed.png",
+  });
+});

@@ -13,6 +13,11 @@ import {
   storedPages,
 } from "./support/lanes.ts";
 
+declare global {
+  /** What the relay has acknowledged of what a test writes without pause. */
+  var relayed: string[];
+}
+
 test.describe.configure({ timeout: 300_000 });
 
 /** So many messages of this length are about seven pages of the default length. */
@@ -53,6 +58,7 @@ test("E2E-30: of 3,000 messages the relay and both browsers keep the newest as d
   await openTalks(third);
   await expectHistory([left, right, third], ids);
   expect((await talk(third)).states).toEqual((await talk(right)).states);
+  expect(await third.page.evaluate(() => harness.foldHistory())).toEqual(ids);
 
   // Opened again, each has everything, and a view folds nothing that its snapshot has.
   const before = await talk(right);
@@ -130,8 +136,24 @@ test("E2E-32: storage that is cleared while pages are sealed loses nothing that 
   const writer = await first.page.evaluate(() => harness.agentNamed("planner").writer);
   await sealedDownTo(relay.url, room, 4);
   expect(pageNumber(before.at(-1))).toBeGreaterThan(4);
-  await first.page.evaluate(() => harness.startTraffic("planner"));
-  const acknowledged = () => first.page.evaluate(() => [...harness.traffic.acknowledged.messages]);
+  await first.page.evaluate(() => {
+    const relayed: string[] = [];
+    globalThis.relayed = relayed;
+    const planner = harness.agentNamed("planner");
+    async function write(): Promise<void> {
+      for (;;) {
+        const sent = await planner.send({ topic: "traffic", type: "STATUS", content: relayed.length });
+        sent.settled("relayed").then(
+          () => relayed.push(sent.id),
+          () => undefined,
+        );
+        await sent.settled("local");
+      }
+    }
+    // It ends where storage does.
+    write().catch(() => undefined);
+  });
+  const acknowledged = () => first.page.evaluate(() => [...globalThis.relayed]);
   await expect.poll(async () => (await acknowledged()).length).toBeGreaterThan(100);
   const cdp = await browser.newCDPSession(first.page);
   await cdp.send("Storage.clearDataForOrigin", {

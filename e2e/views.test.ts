@@ -53,9 +53,10 @@ test("E2E-38: a view of open tasks keeps their pages while the writer in another
   expect((await tasks(reader)).states).toMatchObject(open);
   expect(await storedPages(reader)).toContain(pageOfTasks);
 
-  // Answered, they are closed: their page goes, they leave memory, and are found all the same.
+  // Answered, they are closed: their page goes; once the answers' has gone too they leave memory, and are found all the same.
   await answer(reader, requests.slice(3));
   await expect.poll(() => storedPages(reader), sealing).not.toContain(pageOfTasks);
+  await say(reader, "critic", { count: 500 });
   await expect.poll(async () => Object.keys((await tasks(reader)).states), sealing).toEqual([]);
   const fetched = await reader.page.evaluate(
     (ids) => Promise.all(ids.map((id) => harness.view("tasks").fetch(id))),

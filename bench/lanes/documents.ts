@@ -24,6 +24,6 @@ export async function openFilledDocuments(count: number): Promise<Documents> {
   // Nothing of it is sealed as long as somebody needs it.
   documents.log.hold(() => true);
   const { writer } = await documents.openWriter("writer");
-  await append({ append: writer.append, flush: documents.flush }, count);
+  await append(writer, count);
   return documents;
 }

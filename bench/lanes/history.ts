@@ -2,6 +2,7 @@ import Database from "better-sqlite3";
 import { type Agent, defineView, openRoom, type Room } from "../../src/index.ts";
 import { createNodePlatform } from "../../src/node/index.ts";
 import { batchEntries } from "./lane.ts";
+import { heapBytes } from "./memory.ts";
 
 /** What one opening took, in milliseconds since its beginning. */
 export interface Opening {
@@ -13,6 +14,10 @@ export interface Opening {
   live: number;
   /** Messages that the view has folded. */
   folded: number;
+  /** What the processor spent on it. */
+  cpu: number;
+  /** What the heap holds once it is open, in bytes. */
+  heap: number;
 }
 
 /** One key that is never closed: kept by its snapshot, it has folded all of history. */
@@ -50,7 +55,7 @@ export async function buildHistory(directory: string, count: number): Promise<vo
 async function send(agent: Agent, from: number, to: number): Promise<void> {
   const sent = [];
   for (let index = from; index < to; index++) {
-    const content = { task: "describe", column: "IMDB Rating", index, note: "x".repeat(105) };
+    const content = { task: "describe", column: "IMDB Rating", index, note: "x".repeat(96) };
     sent.push(agent.send({ topic: "progress", type: "STATUS", content }));
   }
   const last = (await Promise.all(sent)).at(-1);
@@ -60,6 +65,7 @@ async function send(agent: Agent, from: number, to: number): Promise<void> {
 /** Opens the room, its agent and a view that keeps a snapshot, and reads the list of messages. */
 export async function openHistory(directory: string): Promise<Opening> {
   const start = performance.now();
+  const spent = process.cpuUsage();
   const since = (): number => performance.now() - start;
   const room = await open(directory);
   const [opened, agent] = [since(), await room.agent(agentName)];
@@ -68,7 +74,11 @@ export async function openHistory(directory: string): Promise<Opening> {
   const messages = since();
   const view = room.view(everything);
   await view.ready;
-  const opening = { room: opened, agent: ready, messages, view: since(), live, folded: view.get("all") ?? 0 };
+  const done = since();
+  const folded = view.get("all") ?? 0;
+  const { user, system } = process.cpuUsage(spent);
+  const cpu = (user + system) / 1_000;
+  const opening = { room: opened, agent: ready, messages, view: done, live, folded, cpu, heap: heapBytes() };
   await agent.close();
   await room.close();
   return opening;

@@ -25,7 +25,7 @@ export function entry(index: number): EntryRecord {
       type: "STATUS",
       topic: "progress",
       schemaVersion: "1.0",
-      content: { task: "describe", column: "IMDB Rating", index, note: "x".repeat(105) },
+      content: { task: "describe", column: "IMDB Rating", index, note: "x".repeat(96) },
     },
   };
 }

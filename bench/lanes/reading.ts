@@ -9,9 +9,9 @@ import { type Figure, report } from "../measure.ts";
 import { openFilledDocuments } from "./documents.ts";
 import { append, batchEntries, openBenchWriter } from "./lane.ts";
 
-/** A full page. */
-const pageEntries = 1_024;
-/** Closed pages and the one before them: as much of a lane as stays live. */
+/** A page that is all but full: 256 KiB. */
+const pageEntries = 960;
+/** About as much of a lane as stays live. */
 const windowEntries = 2 * pageEntries;
 const repeats = 20;
 const folded = 50_000;
@@ -128,7 +128,7 @@ export async function measureReading(runs: number): Promise<void> {
   }
   tell("Loading a page from its database, a message", "load page", "Y.applyUpdate, page");
   tell("Loading a page that was appended one by one", "load lone", "Y.applyUpdate, lone");
-  tell("Loading a window of 2,048 messages", "load window", "Y.applyUpdate, window");
+  tell("Loading two pages, as much as stays live of a lane", "load window", "Y.applyUpdate, window");
   tell(`Folding ${folded.toLocaleString("en")} live messages, each`, "openView", "a loop over the entries");
   tell("Sealing a page, a message", "sealPage", "SHA-256 of the same bytes");
 }

@@ -1,4 +1,5 @@
-import { loadBench } from "../load.mjs";
+import { buildBench, loadBench } from "../load.mjs";
 
+const session = await buildBench("lanes/session");
 const { main } = await loadBench("lanes/main");
-await main();
+await main(session);

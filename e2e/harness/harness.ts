@@ -9,7 +9,15 @@ import {
 } from "flockstate";
 import { withUpdates } from "../../test/crdt/persistence/indexeddb-faults.ts";
 import { type ContractResult, type ContractSuite, runContract } from "./contracts.ts";
-import { everyMessage, numberOf, type SayOptions, say, storedPages, storedState } from "./lanes.ts";
+import {
+  foldHistory,
+  numberOf,
+  readHistory,
+  type SayOptions,
+  say,
+  storedPages,
+  storedState,
+} from "./lanes.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";
 import { startTraffic, type Traffic } from "./traffic.ts";
@@ -64,6 +72,8 @@ export interface Harness {
   say(agent: string, options: SayOptions): Promise<string[]>;
   /** Every message that there ever was, read back where it is sealed: its id and its number. */
   history(): Promise<{ ids: string[]; numbers: number[] }>;
+  /** The ids of the same, as a moment after all of them folds them. */
+  foldHistory(): Promise<string[]>;
   /** The names of the lanes' pages that this device has rows of. */
   storedPages(): Promise<string[]>;
   /** The state of a key as the snapshot of a view has it on this device. */
@@ -192,9 +202,10 @@ globalThis.harness = {
   },
   say: (name, options) => say(made(agents[name]), options),
   async history() {
-    const messages = await everyMessage(current());
+    const messages = await readHistory(current());
     return { ids: idsOf(messages), numbers: messages.map(numberOf) };
   },
+  foldHistory: async () => idsOf(await foldHistory(current())),
   storedPages,
   storedState,
   async openView(name) {

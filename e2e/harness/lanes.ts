@@ -44,8 +44,15 @@ export function numberOf({ content }: Pick<Message, "content">): number {
   return typeof content === "object" && content !== null && "number" in content ? Number(content.number) : -1;
 }
 
-/** Every message that there ever was, folded from all that is live and sealed. */
-export async function everyMessage(room: HarnessRoom): Promise<readonly Message[]> {
+/** Every message that there ever was, read back where it is sealed, the oldest first. */
+export async function readHistory(room: HarnessRoom): Promise<readonly Message[]> {
+  const messages: Message[] = [];
+  for await (const { message } of room.history({ order: "oldest" })) if (message) messages.push(message);
+  return messages;
+}
+
+/** The same, folded at a moment after all of them. */
+export async function foldHistory(room: HarnessRoom): Promise<readonly Message[]> {
   return room.at(Date.now() + farAheadMs).messages();
 }
 

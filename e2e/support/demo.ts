@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
-import type { Room } from "flockstate";
+import type { Agent, Room } from "flockstate";
 import { build } from "vite";
 import { projectDir } from "../../scripts/lib/doors.mjs";
 import { startTestRelay, type TestRelay } from "./relay.ts";
@@ -10,7 +10,7 @@ import { startTestRelay, type TestRelay } from "./relay.ts";
 declare global {
   interface Window {
     /** What the demo leaves for the curious. */
-    flock?: { room: Room };
+    flock?: { room: Room; agents: { planner: Agent } };
   }
 }
 

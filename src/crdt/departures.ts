@@ -12,8 +12,10 @@ import { listedKey, listWriters } from "./writer-pool.ts";
 
 /** Forgets writers that nobody has had open for longer than retention, here and, where this replica may, at the relay. */
 export interface Departures {
-  /** Whether a writer has departed in this session, so that no page of it is taken up again. */
-  hasDeparted(writer: string): boolean;
+  /** Whether a writer has departed in this session, so that a page of it is not taken up. */
+  turnsAway(writer: string): boolean;
+  /** An update of a register rests on what is not here; tells whether that is because its writer has departed. */
+  lacks(writer: string): boolean;
   /** A register has come: its writer may have departed, or be back. */
   heard(writer: string): void;
   /** Every register that there is has been heard: looks for departed writers shortly, and from then on once an hour. */
@@ -37,6 +39,8 @@ export interface DeparturesOptions {
   isPresent(writer: string): boolean;
   /** There is something to store. */
   onForgotten(): void;
+  /** A departed writer may be back, and what it wrote can't be understood without what was let go of. */
+  onMissed(): void;
 }
 
 const everyMs = 3_600_000;
@@ -50,7 +54,9 @@ const drop = encodeDocumentMessage({ type: "drop" });
 /** Creates the departures; nobody departs before `begin`. */
 export function createDepartures(options: DeparturesOptions): Departures {
   const { prefix, clock, persistence, records, received, link } = options;
-  const departed = new Set<string>();
+  /** And whether a page of theirs was turned away. */
+  const departed = new Map<string, { missed: boolean }>();
+  let missedAt = Number.NEGATIVE_INFINITY;
   const lifetime = new AbortController();
   /** Whether the first look since the last join has begun. */
   let isLooking = false;
@@ -60,6 +66,13 @@ export function createDepartures(options: DeparturesOptions): Departures {
 
   function isPast(record: RegisterRecord): boolean {
     return hasDeparted(record, options, clock.now());
+  }
+
+  /** At most once an hour: a register that goes back and forth would have everybody join from zero each time. */
+  function miss(): void {
+    if (Math.abs(clock.now() - missedAt) < everyMs) return;
+    missedAt = clock.now();
+    options.onMissed();
   }
 
   function look(): void {
@@ -112,7 +125,7 @@ export function createDepartures(options: DeparturesOptions): Departures {
     if (!release) return false;
     try {
       if (!(await cleanRelay(writer, record)) || lifetime.signal.aborted) return false;
-      departed.add(writer);
+      departed.set(writer, { missed: false });
       received.forget(writer);
       options.onForgotten();
       if (!isListed) return true;
@@ -157,12 +170,26 @@ export function createDepartures(options: DeparturesOptions): Departures {
   }
 
   return {
-    hasDeparted: (writer) => departed.has(writer),
+    turnsAway(writer) {
+      const standing = departed.get(writer);
+      if (standing) standing.missed = true;
+      return standing !== undefined;
+    },
     heard(writer) {
       const record = received.register(writer);
       if (!record) return;
-      if (!isPast(record)) departed.delete(writer);
-      else if (isLooking) look();
+      if (isPast(record)) {
+        if (isLooking) look();
+        return;
+      }
+      const { missed = false } = departed.get(writer) ?? {};
+      departed.delete(writer);
+      if (missed) miss();
+    },
+    lacks(writer) {
+      if (!departed.has(writer)) return false;
+      miss();
+      return true;
     },
     begin() {
       isLooking = false;

@@ -16,8 +16,10 @@ import {
 import {
   type LaneMarks,
   type Presence,
+  parseDocumentName,
   parseEntryId,
   type RegisterRecord,
+  registerName,
   sharedName,
 } from "../protocol/index.ts";
 import { encodePresence } from "./announcement.ts";
@@ -219,8 +221,9 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
   function take(name: OwnedName, update: Uint8Array): Received {
     const { kind, writer } = name;
     const foreign = pool.foreign(name, update);
-    if (!foreign || (kind === "lane" && departures.hasDeparted(writer))) return { result: "known" };
+    if (!foreign || (kind === "lane" && departures.turnsAway(writer))) return { result: "known" };
     const taken = received.receive(name, foreign);
+    if (taken.result === "gap" && departures.lacks(writer)) return { result: "known" };
     if (taken.result !== "applied") return taken;
     if (kind === "lane") releases.arrived(writer, name.page);
     else departures.heard(writer);
@@ -262,6 +265,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     effectiveOf: (id) => views.order.effectiveOf(id) ?? log.get(id)?.clock,
     received: (writer) => received.documents(writer),
     onStored: (name, update) => tabs?.publish(name, update),
+    onFrozen: (writer, update) => received.preload(parseDocumentName(registerName(writer)), update),
     onRegisterChanged: (writer) => registerChanged.emit(writer),
     onWriters: (writers) => presence.setWriters(writers),
     onPending: board.refresh,
@@ -300,7 +304,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     registerChanged,
     writers: received.writers(),
     marksOf: registers.marks,
-    isOwn: (writer) => pool.register(writer) !== undefined,
+    isOwn: (writer, page) => pool.isLive(writer, page),
     onReleased: () => saver.note(),
   });
   scope.add(() => releases.close());
@@ -342,6 +346,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
       pool.register(writer) !== undefined ||
       presence.others.get().some(({ writers }) => writers.includes(writer)),
     onForgotten: () => saver.note(),
+    onMissed: () => relay?.rejoin(),
   });
   scope.add(() => departures.close());
   if (!link) void caughtUp.reached.then(departures.begin);

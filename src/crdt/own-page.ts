@@ -62,7 +62,11 @@ export function createOwnPage<Kind extends Page>({
     loaded: page.length,
     kept: page.length,
     storing: false,
-    relayed: () => page.ends[(own.outbound?.acknowledged(page.name.client) ?? 0) - 1] ?? 0,
+    relayed() {
+      const clock = own.outbound?.acknowledged(page.name.client) ?? 0;
+      // A relay may have more of a page than the database that was lost or refused it.
+      return page.ends[Math.min(clock, page.ends.length) - 1] ?? 0;
+    },
     outbound: outbound({ name, page, source }, () => !own.storing),
     settled() {
       if (own.kept === page.length) return page.document;

@@ -2,7 +2,10 @@ import type { LaneMarks, RegisterRecord } from "../protocol/index.ts";
 import type { ReceivedDocuments } from "./received.ts";
 import type { WriterPool } from "./writer-pool.ts";
 
-/** The latest word of every writer known here; that of one's own writers from their databases. */
+/**
+ * The latest word of every writer known here; that of one's own writers from their databases, but for those that are
+ * written elsewhere too.
+ */
 export interface Registers {
   all(): Map<string, RegisterRecord>;
   get(writer: string): RegisterRecord | undefined;
@@ -13,20 +16,21 @@ export interface Registers {
 /** Creates the registers over what was received and what is written here. */
 export function createRegisters(
   received: Pick<ReceivedDocuments, "writers" | "register">,
-  pool: Pick<WriterPool, "registers" | "register">,
+  pool: Pick<WriterPool, "registers" | "register" | "isFrozen">,
 ): Registers {
   function get(writer: string): RegisterRecord | undefined {
-    return pool.register(writer) ?? received.register(writer);
+    const heard = pool.isFrozen(writer) ? received.register(writer) : undefined;
+    return heard ?? pool.register(writer) ?? received.register(writer);
   }
 
   return {
     all() {
       const all = new Map<string, RegisterRecord>();
-      for (const writer of received.writers()) {
-        const record = received.register(writer);
+      const pooled = [...pool.registers()].map(([writer]) => writer);
+      for (const writer of new Set([...received.writers(), ...pooled])) {
+        const record = get(writer);
         if (record) all.set(writer, record);
       }
-      for (const [writer, record] of pool.registers()) all.set(writer, record);
       return all;
     },
     get,

@@ -41,6 +41,8 @@ export interface RelayExchange {
   /** What became of updates is seen to: a gap asks for one whole join, and what stays unfilled or is refused is told. */
   readonly settle: Gaps["settle"];
   connect(): void;
+  /** Joins anew, for everything that the relay has. */
+  rejoin(): void;
 }
 
 /** Creates the exchange; it goes to the network at `connect`. */
@@ -108,11 +110,13 @@ export function createRelayExchange(options: RelayExchangeOptions): RelayExchang
     },
   });
 
+  function rejoin(): void {
+    cursor = { epoch: "", sequence: 0 };
+    link.rejoin();
+  }
+
   const gaps = createGaps({
-    rejoin() {
-      cursor = { epoch: "", sequence: 0 };
-      link.rejoin();
-    },
+    rejoin,
     onProblem: (error) => report.problems.emit(error),
   });
 
@@ -120,6 +124,7 @@ export function createRelayExchange(options: RelayExchangeOptions): RelayExchang
     link,
     online,
     settle: gaps.settle,
+    rejoin,
     connect() {
       gaps.reset();
       link.connect();

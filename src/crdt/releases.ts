@@ -22,8 +22,8 @@ export interface ReleasesOptions {
   registerChanged: Emitter<string>;
   writers: Iterable<string>;
   marksOf(writer: string): LaneMarks | undefined;
-  /** Whether this replica has the writer open: then it seals, and lets go, by itself. */
-  isOwn(writer: string): boolean;
+  /** Whether a writer that is open here has the page live: then it lets go of it by itself. */
+  isOwn(writer: string, page: PageName): boolean;
   /** There is something to store. */
   onReleased(): void;
 }
@@ -86,7 +86,7 @@ export function createReleases(options: ReleasesOptions): Releases {
     let released = 0;
     for (const page of sealed) {
       const isShown = log.pages(writer).some(({ name }) => comparePages(name, page) === 0);
-      if (isShown && isOwn(writer)) continue;
+      if (isShown && isOwn(writer, page)) continue;
       if (isShown && (!isSettled || log.isHeld(writer, page))) {
         lookAgain(writer);
         continue;

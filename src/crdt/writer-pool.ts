@@ -1,6 +1,13 @@
 import * as Y from "yjs";
 import { FlockError, parseWriterId, randomId, type Undo, writerId } from "../base/index.ts";
-import type { DocumentName, EntryAddress, RegisterRecord } from "../protocol/index.ts";
+import {
+  type DocumentName,
+  type EntryAddress,
+  laneName,
+  type PageName,
+  type RegisterRecord,
+  registerName,
+} from "../protocol/index.ts";
 import { createBorrowedStore } from "./borrowed-store.ts";
 import { type Clocks, clocksIn, clocksOf, exceeds } from "./clocks.ts";
 import { createPen, type OwnPen, type Pen } from "./pen.ts";
@@ -25,12 +32,16 @@ export interface WriterPool {
   /** Its agent has closed; the writer stays at hand until the pool closes. */
   release(writer: string): void;
   isOpen(writer: string): boolean;
+  /** Whether a writer here has the page as a document of its own: not sealed yet. */
+  isLive(writer: string, page: PageName): boolean;
   /**
    * What an update of a lane or register brings that its writer here has not written; undefined where that is nothing.
    * A writer that is met so was written elsewhere too, unless its database says otherwise: then it is frozen.
    */
   foreign(name: OwnedName, update: Uint8Array): Uint8Array | undefined;
   register(writer: string): RegisterRecord | undefined;
+  /** Whether it is here and written elsewhere too, and no agent here writes in its name any more. */
+  isFrozen(writer: string): boolean;
   registers(): Iterable<[writer: string, record: RegisterRecord]>;
   documents(): Iterable<[name: string, document: Y.Doc]>;
   stateVectors(): [name: string, stateVector: Uint8Array][];
@@ -63,6 +74,8 @@ export interface WriterPoolOptions extends Omit<WriterOptions, "id" | "records">
   /** What came from elsewhere in the name of a writer. */
   received(writer: string): Iterable<[name: string, document: Y.Doc]>;
   onStored(name: string, update: Uint8Array): void;
+  /** What this device wrote into the register of a frozen writer; what comes from elsewhere goes on from it. */
+  onFrozen(writer: string, update: Uint8Array): void;
   onRegisterChanged(writer: string): void;
   /** The writers of agents that are open here have changed. */
   onWriters(writers: readonly string[]): void;
@@ -168,6 +181,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     writer.registerChanged.on(() => options.onRegisterChanged(id));
     made = { id, writer, pen: createPen(writer), records: store, role, forked, release };
     pooled.set(id, made);
+    if (forked) handOver(made);
     if (link?.status.get() === "online") writer.joined(relayEpoch);
     return made;
   }
@@ -281,6 +295,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   async function fork(present: Pooled): Promise<void> {
     present.forked = true;
     present.writer.freeze();
+    handOver(present);
     await writeForked(present.records).catch(reportFailure);
     await succeed();
   }
@@ -304,10 +319,16 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     // The agent may have closed meanwhile.
     if (!isOpen(present.id)) return;
     present.role = "kept";
+    handOver(present);
     fresh.role = "open";
     fresh.pen = present.pen;
     fresh.pen.goOn(fresh.writer, clock.now());
     tell();
+  }
+
+  function handOver({ id, writer }: Pooled): void {
+    const register = writer.document(registerName(id));
+    if (register) options.onFrozen(id, Y.encodeStateAsUpdate(register));
   }
 
   function isOpen(id: string): boolean {
@@ -335,12 +356,18 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       const present = pooled.get(id);
       if (present?.role !== "open") return;
       present.role = "kept";
+      if (present.forked) handOver(present);
       // Without locks no later session opens it.
       if (!persistence.locks) present.writer.leave();
       tell();
       options.onRegisterChanged(id);
     },
     isOpen,
+    isLive(writer, page) {
+      const present = pooled.get(writer);
+      if (!present || present.role === "borrowed") return false;
+      return present.writer.document(laneName(writer, page)) !== undefined;
+    },
     foreign(name, update) {
       const present = pooled.get(name.writer);
       const clocks = clocksOf(update);
@@ -353,6 +380,10 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     register: (id) => {
       const present = pooled.get(id);
       return present?.role === "borrowed" ? undefined : present?.writer.register();
+    },
+    isFrozen(id) {
+      const present = pooled.get(id);
+      return present?.forked === true && present.role !== "open";
     },
     *registers() {
       for (const { id, writer } of held()) {

@@ -10,6 +10,8 @@ export interface ConsumerPositions {
   at(lane: string): LanePosition;
   /** Whether it is known where the consumer begins in a lane. */
   isPlaced(lane: string): boolean;
+  /** When the consumer began, where what was said before in a lane is none of its business; else undefined. */
+  beganAt(lane: string): number | undefined;
   /** Goes on to a position that was made of the present one. */
   pass(lane: string, to: LanePosition): void;
   /** Past what retention took. */
@@ -108,6 +110,8 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
 
   for (const [id, record] of documents.registers()) if (isOwnAgent(id)) learn(record.consumers[name]);
   if (isNew !== undefined) settle();
+  // Before it can be told whether the consumer is new: one that dies meanwhile has been there, and gets more, not less.
+  publish();
 
   return {
     at(lane) {
@@ -115,6 +119,7 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
       return positions.get(lane) ?? laneStart;
     },
     isPlaced: (lane) => isNew !== undefined || startOf(lane, { start, since }, documents) === undefined,
+    beganAt: (lane) => (isNew && !positions.has(lane) ? since : undefined),
     pass: (lane, to) => void positions.set(lane, to),
     jump(lane, below) {
       const now = positions.get(lane) ?? laneStart;

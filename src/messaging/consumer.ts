@@ -56,6 +56,8 @@ const lastRetryMs = 30_000;
 const firstRestMs = 1_000;
 /** ... and no later than after this. */
 const lastRestMs = 60_000;
+/** A page that nobody has is told of at the failure after so many: that is some seven seconds. */
+const patience = 3;
 /** Lanes that fetch from history at once. */
 const readingLanes = 4;
 /** Pages that are held for a consumer past its position, of each lane: what is past them is read from history. */
@@ -93,7 +95,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     isOwnAgent: (id) => agentOf(id) === agent,
     documents,
     onForgotten(lane) {
-      readings.get(lane)?.rest();
+      readings.get(lane)?.close();
       readings.delete(lane);
     },
   });
@@ -113,7 +115,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
   function readingOf(lane: string): LaneReading {
     const present = readings.get(lane);
     if (present) return present;
-    const made = createLaneReading({ lane, documents, turns, signal });
+    const made = createLaneReading({ lane, documents, turns });
     readings.set(lane, made);
     return made;
   }
@@ -156,7 +158,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     try {
       if (!reading.isJudged) await reading.judge();
       else {
-        const brought = await reading.bring(positions.at(lane));
+        const brought = await reading.bring(positions.at(lane), positions.beganAt(lane));
         if (brought.kind === "jump") await pastRetention(lane, brought);
       }
       positions.publish();
@@ -164,9 +166,9 @@ export function openConsumer(options: ConsumerOptions): Undo {
     } catch (failure) {
       if (signal.aborted) return;
       reading.rest();
-      tell(lane, failure);
       const times = failures.get(lane) ?? 0;
       failures.set(lane, times + 1);
+      tell(lane, failure, times);
       await pause(Math.min(lastRestMs, firstRestMs * 2 ** Math.min(times, 10)), (end) =>
         resting.set(lane, end),
       );
@@ -175,9 +177,11 @@ export function openConsumer(options: ConsumerOptions): Undo {
   }
 
   /** A page that is only out of reach is waited for; one that will not come back by itself is told of, once. */
-  function tell(lane: string, failure: unknown): void {
+  function tell(lane: string, failure: unknown, times: number): void {
     if (!isFlockError(failure)) throw failure;
     if (failure.code === "refstore/unavailable" || failure.code === "refstore/closed") return;
+    // That retention took it is heard a moment later.
+    if (failure.code !== "crdt/history-corrupt" && times < patience) return;
     const key = `${lane} ${failure.code}`;
     if (told.has(key)) return;
     told.add(key);
@@ -325,6 +329,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
   return () => {
     controller.abort();
     stopped.emit();
+    for (const reading of readings.values()) reading.close();
     for (const stop of stops) stop();
   };
 }

@@ -1,4 +1,4 @@
-import { isFlockError } from "../base/index.ts";
+import { FlockError, isFlockError, timestampToMs } from "../base/index.ts";
 import type { Documents, LoggedPage } from "../crdt/index.ts";
 import {
   comparePages,
@@ -39,13 +39,15 @@ export interface LaneReading {
   /** Finds it out. @throws what reading history throws */
   judge(): Promise<void>;
   /**
-   * Brings what a position lacks.
+   * Brings what a position lacks. A consumer that `beganAt` a time has no gap in what was said before.
    *
    * @throws what reading history throws; the next call begins anew
    */
-  bring(position: LanePosition): Promise<Brought>;
+  bring(position: LanePosition, beganAt?: number): Promise<Brought>;
   /** Lets go of what was read. */
   rest(): void;
+  /** Ends what is being read, which rejects. */
+  close(): void;
 }
 
 export interface LaneReadingOptions {
@@ -53,12 +55,14 @@ export interface LaneReadingOptions {
   documents: Pick<Documents, "log" | "history">;
   /** Shared among lanes, so that many of them do not fetch at once. */
   turns: Turns;
-  signal: AbortSignal;
 }
 
 /** Creates the reading of a lane; it fetches nothing before it is asked to. */
-export function createLaneReading({ lane, documents, turns, signal }: LaneReadingOptions): LaneReading {
+export function createLaneReading({ lane, documents, turns }: LaneReadingOptions): LaneReading {
   const { log, history } = documents;
+  /** Of its own, because Node warns of a leak where eleven lanes listen to one. */
+  const lifetime = new AbortController();
+  const { signal } = lifetime;
   let source: AsyncIterator<LoggedPage> | undefined;
   let sealed: LoggedPage | undefined;
   /** The low-water mark when the source was opened: it reads up to there. */
@@ -86,7 +90,7 @@ export function createLaneReading({ lane, documents, turns, signal }: LaneReadin
     return position.below >= low || (name !== undefined && isDone(position, name, head.length - 1));
   }
 
-  function close(): void {
+  function rest(): void {
     void source?.return?.().catch(() => undefined);
     source = undefined;
     sealed = undefined;
@@ -104,8 +108,12 @@ export function createLaneReading({ lane, documents, turns, signal }: LaneReadin
   }
 
   /** The way past what retention has taken: to the first page that can be read, be it live or sealed. */
-  async function jumpFrom(position: LanePosition, first: number): Promise<Brought> {
-    close();
+  async function jumpFrom(
+    position: LanePosition,
+    first: number,
+    beganAt: number | undefined,
+  ): Promise<Brought> {
+    rest();
     const live = log.pages(lane).find((page) => {
       const { number } = page.name;
       const isAhead = number > position.below && number < first;
@@ -114,8 +122,16 @@ export function createLaneReading({ lane, documents, turns, signal }: LaneReadin
     const below = live?.name.number ?? first;
     const before = await pageBefore(position, { below, live });
     const isWhole = before !== undefined && isDone(position, before.page, before.length - 1);
+    const isOfBefore = beganAt !== undefined && (await startsBefore(beganAt, live, below));
     const gap = { lane, from: position.below, to: below - 1, pages: below - position.below };
-    return { kind: "jump", below, gap: isWhole ? undefined : gap };
+    return { kind: "jump", below, gap: isWhole || isOfBefore ? undefined : gap };
+  }
+
+  /** Whether what is kept begins before a time, and so all that is lost was said before it. */
+  async function startsBefore(ms: number, live: LoggedPage | undefined, number: number): Promise<boolean> {
+    const page = live ?? log.pages(lane).find(({ name }) => name.number === number);
+    const { entries } = page ?? (await turns.run(() => history.page(lane, number, { signal })));
+    return entries[0] !== undefined && timestampToMs(entries[0].clock) < ms;
   }
 
   /** What the page at the other side says of the one before it; only asked where that one may have been read whole. */
@@ -171,24 +187,30 @@ export function createLaneReading({ lane, documents, turns, signal }: LaneReadin
         suspects = suspects.filter((each) => each !== name);
       }
     },
-    async bring(position) {
+    async bring(position, beganAt) {
       const marks = history.marks(lane);
       try {
-        if (marks && position.below < marks.first) return await jumpFrom(position, marks.first);
+        if (marks && position.below < marks.first) return await jumpFrom(position, marks.first, beganAt);
         // Another writer of the agent has read on.
-        if (sealed && position.below > sealed.name.number + 1) close();
+        if (sealed && position.below > sealed.name.number + 1) rest();
         sealed = await next(position.below);
         if (!sealed) readUpTo = openedAt;
         return { kind: "page" };
       } catch (failure) {
-        close();
+        rest();
+        if (!isFlockError(failure, "crdt/history-lost")) throw failure;
+        // Retention took it while it was read.
         const { first = 0 } = history.marks(lane) ?? {};
-        if (!isFlockError(failure, "crdt/history-lost") || position.below < first) throw failure;
+        if (position.below < first) return await jumpFrom(position, first, beganAt);
         const reachable = await firstReachable(position.below);
         if (reachable === undefined) throw failure;
-        return jumpFrom(position, reachable);
+        return jumpFrom(position, reachable, beganAt);
       }
     },
-    rest: close,
+    rest,
+    close() {
+      lifetime.abort(new FlockError("crdt/closed", `The reading of ${lane} has ended.`));
+      rest();
+    },
   };
 }

@@ -14,7 +14,9 @@ export function startOf(
   { start, since }: { start: ConsumerStart; since: number },
   { log, history }: Pick<Documents, "log" | "history">,
 ): LanePosition | undefined {
-  const { low = 0, first = 0 } = history.marks(lane) ?? {};
+  // What retention has taken is jumped over once the lane is read.
+  if (start === "start") return undefined;
+  const { low = 0 } = history.marks(lane) ?? {};
   const pages = log.pages(lane);
   if (start === "now") {
     // A lane may come late, with the past: then its clocks tell.
@@ -26,6 +28,5 @@ export function startOf(
       return { below: page.name.number, pages: { [formatPageName(page.name)]: mark } };
     }
   }
-  const below = start === "start" ? first : low;
-  return below > 0 ? { below, pages: {} } : undefined;
+  return low > 0 ? { below: low, pages: {} } : undefined;
 }

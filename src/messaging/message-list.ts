@@ -22,12 +22,13 @@ const everyMessage = defineView<number>({
 /** Changes within this time are told together: the list costs its length each time it is told. */
 const gatherMs = 16;
 
-/** Opens the list. */
+/** Opens the list; it costs nothing until somebody looks. */
 export function openMessageList(documents: Documents, board: DeliveryBoard, clock: Clock): MessageList {
   const view = documents.views.open(everyMessage, { history: false });
   const store = createStore<readonly ListedMessage[]>([]);
   let known = new Map<string, ListedMessage>();
   let cancel: Undo | undefined;
+  let isWatched = false;
 
   function stageOf(message: Message): ListedMessage["stage"] {
     if (board.isDelivered(message)) return "delivered";
@@ -60,7 +61,14 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
     }
   }
 
+  /** Whoever has looked once is told from then on. */
+  function watch(): void {
+    if (!isWatched || cancel) refresh();
+    isWatched = true;
+  }
+
   function schedule(): void {
+    if (!isWatched) return;
     cancel ??= clock.after(gatherMs, refresh);
   }
 
@@ -70,14 +78,16 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
     board.onMoved(schedule),
     documents.status.subscribe(schedule),
   ];
-  refresh();
 
   return {
     get() {
-      if (cancel) refresh();
+      watch();
       return store.get();
     },
-    subscribe: store.subscribe,
+    subscribe(listener) {
+      watch();
+      return store.subscribe(listener);
+    },
     close() {
       cancel?.();
       for (const stop of stops) stop();

@@ -7,6 +7,7 @@ import {
   type MessageBody,
   messageKind,
   messageSchemaVersion,
+  parseEntryId,
   parseJson,
 } from "../protocol/index.ts";
 import type { LayeredStore, PolicyManager, Tier } from "../refstore/index.ts";
@@ -23,6 +24,7 @@ export interface OutgoingMessage {
   type: string;
   /** Plain JSON, or bytes, which always travel by reference. */
   content: Json | Uint8Array;
+  /** The id of the message that this one answers: lists and views have it after that one. */
   parent?: string;
   conversation?: string;
   /** From 0 to 1. */
@@ -64,8 +66,10 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
     const json = Object.fromEntries(
       Object.entries(body).filter(([, value]) => value !== undefined),
     ) as JsonObject;
+    // What it answers comes first wherever it is folded, and says which key of a view it belongs to.
+    const parents = body.parent !== undefined && parseEntryId(body.parent) ? [body.parent] : [];
     const references = body.reference ? [body.reference.id] : [];
-    const appended = writer.append({ kind: messageKind, parents: [], body: json }, { references });
+    const appended = writer.append({ kind: messageKind, parents, body: json }, { references });
     await appended.shown();
     const { to } = body;
     return {

@@ -42,7 +42,7 @@ export async function* mergeSources(
       await source.load();
     } catch (failure) {
       if (!onMissing || !isFlockError(failure) || failure.code === "refstore/closed") throw failure;
-      source.close();
+      source.close(failure);
       onMissing(failure);
     }
   }

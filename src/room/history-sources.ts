@@ -11,7 +11,6 @@ export interface HistoryRange {
   before: Timestamp;
   /** Only what comes after it in the order. */
   cursor: HistoryPlace | undefined;
-  signal: AbortSignal;
 }
 
 /** A part of a lane, in order: what is next, or how early it can be. */
@@ -25,7 +24,8 @@ export interface HistorySource {
   advance(): void;
   /** Reads the next page. @throws what reading history throws */
   load(): Promise<void>;
-  close(): void;
+  /** Ends it; what is being read rejects with the reason. */
+  close(reason: unknown): void;
 }
 
 /** Compares in the order of a range. */
@@ -81,7 +81,10 @@ function createSealedSource(
   { history }: Pick<Documents, "history">,
   range: HistoryRange,
 ): HistorySource {
-  const { isNewestFirst, signal } = range;
+  const { isNewestFirst } = range;
+  /** Of its own, because Node warns of a leak where eleven readers listen to one. */
+  const lifetime = new AbortController();
+  const { signal } = lifetime;
   const marks = history.marks(writer);
   const shown = new Set(live.map(({ name }) => formatPageName(name)));
   const follower = live.find(
@@ -144,8 +147,9 @@ function createSealedSource(
     }
   }
 
-  function close(): void {
+  function close(reason: unknown): void {
     isAtEnd = true;
+    lifetime.abort(reason);
     void pages?.return?.().catch(() => undefined);
   }
 
@@ -173,7 +177,7 @@ function createSealedSource(
       if (!shown.has(formatPageName(page.name))) buffer = arrange(page.entries, range);
       const clocks = page.entries.map(({ clock }) => clock);
       bound = isNewestFirst ? Math.min(...clocks) : Math.max(...clocks);
-      if (isNewestFirst ? bound <= range.after : Math.min(...clocks) >= range.before) close();
+      if (isNewestFirst ? bound <= range.after : Math.min(...clocks) >= range.before) close(undefined);
     },
     close,
   };

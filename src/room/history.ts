@@ -65,15 +65,17 @@ export async function* readHistory(
 ): AsyncGenerator<HistoryRecord, void, undefined> {
   const { order = "newest", limit = Number.POSITIVE_INFINITY, signal } = options;
   if (limit <= 0) return;
-  const lifetime = new AbortController();
-  const abort = (): void => lifetime.abort(signal?.reason);
-  if (signal?.aborted) throw signal.reason;
-  signal?.addEventListener("abort", abort, { once: true });
-  const range = rangeOf(options, order, lifetime.signal);
+  signal?.throwIfAborted();
+  const range = rangeOf(options, order);
   const writers = new Set([...documents.registers().keys(), ...documents.log.writers()]);
   const sources = [...writers]
     .filter((writer) => isOfWriter(writer, options))
     .flatMap((writer) => sourcesOf(writer, documents, range));
+  const close = (reason: unknown): void => {
+    for (const source of sources) source.close(reason);
+  };
+  const abort = (): void => close(signal?.reason);
+  signal?.addEventListener("abort", abort, { once: true });
   let left = limit;
   try {
     const { isNewestFirst } = range;
@@ -89,24 +91,19 @@ export async function* readHistory(
       yield record;
       if (--left <= 0) return;
     }
+    signal?.throwIfAborted();
   } finally {
     signal?.removeEventListener("abort", abort);
-    lifetime.abort(new FlockError("crdt/closed", "The reading of history has ended."));
-    for (const source of sources) source.close();
+    close(new FlockError("crdt/closed", "The reading of history has ended."));
   }
 }
 
-function rangeOf(
-  { after, before, cursor }: HistoryOptions,
-  order: "newest" | "oldest",
-  signal: AbortSignal,
-): HistoryRange {
+function rangeOf({ after, before, cursor }: HistoryOptions, order: "newest" | "oldest"): HistoryRange {
   return {
     isNewestFirst: order === "newest",
     after: after === undefined ? -1 : timestampFromMs(after + 1) - 1,
     before: before === undefined ? Number.POSITIVE_INFINITY : timestampFromMs(before),
     cursor: cursor && placeOf(cursor),
-    signal,
   };
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { timestampFromMs } from "../../src/base/index.ts";
 import { defaultRetention } from "../../src/crdt/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import { until } from "../refstore/manual-clock.ts";
@@ -217,6 +218,52 @@ describe("departed writers", () => {
     expect([isKnown(reader), reader.bodies()]).toEqual([true, ["back"]]);
   });
 
+  it("HIST-25: where the writer's page comes before its word that it is back, the relay is joined from zero, once", async () => {
+    const {
+      reader,
+      join,
+      rejoin,
+      register: { name },
+      record,
+    } = await setUp();
+    await join();
+    const page = writePage(8, 8);
+    const update = page.append({ bodies: ["back"] });
+    const document = `lane/${theirs}/8-8`;
+    const sockets = reader.relay.sockets.length;
+    await reader.tell(document, update);
+    const back = writeRegister();
+    await reader.tell(name, back.update({ ...record, seenAt: nowMs }));
+    expect([reader.bodies(), reader.documents.online.get()]).toEqual([[], false]);
+    await rejoin();
+    expect(reader.relay.sockets.length).toBe(sockets + 1);
+    await reader.tell(document, update);
+    expect([reader.bodies(), reader.documents.online.get()]).toEqual([["back"], true]);
+    await reader.tell(name, back.update({ ...record, seenAt: longAgo }));
+    await pass(reader);
+    await until(() => !isKnown(reader));
+    await reader.tell(document, update);
+    await reader.tell(name, writeRegister().update({ ...record, seenAt: nowMs + dayMs }));
+    expect([isKnown(reader), reader.documents.online.get()]).toEqual([true, true]);
+  });
+
+  it("HIST-25: a register that goes on and on about its past has nobody join from zero more than once an hour", async () => {
+    const { reader, join, rejoin, register, record } = await setUp();
+    await join();
+    const sockets = reader.relay.sockets.length;
+    const say = (since: number) => reader.tell(register.name, register.update({ ...record, since }));
+    await say(2);
+    expect(reader.documents.online.get()).toBe(false);
+    await rejoin();
+    for (const since of [3, 4, 5]) await say(since);
+    expect([reader.relay.sockets.length, reader.documents.online.get()]).toEqual([sockets + 1, true]);
+    reader.clock.advance(3_600_000);
+    await settle();
+    await rejoin();
+    await say(6);
+    expect([reader.documents.online.get(), reader.problems]).toEqual([false, []]);
+  });
+
   it("HIST-24: with no end to it, nobody departs", async () => {
     const { pages } = await setUp();
     const reader = await openReader({
@@ -232,4 +279,35 @@ describe("departed writers", () => {
     await settle();
     expect(isKnown(reader)).toBe(true);
   });
+});
+
+it("VIEW-16: what rests on a writer of whom nothing is left folds, once all was told and it had a day to come", async () => {
+  const reader = await openReader({ startMs: nowMs });
+  const view = reader.documents.views.open<readonly unknown[]>({
+    key: ({ kind }) => kind,
+    init: () => [],
+    step: (state, { body }) => [...state, body],
+  });
+  const page = writePage();
+  const parents = ["ann.gone.AAAAAAAAAAA/0-9/0"];
+  reader.documents.connect();
+  await until(() => {
+    reader.clock.advance(1_000);
+    return !reader.relay.last.closed;
+  });
+  const { last } = reader.relay;
+  last.open();
+  last.send(
+    { type: "welcome", version: 1, epoch: "e", sequence: 0, resumed: true, presence: 1 },
+    { type: "granted", principal: "anon", scopes: ["write:own"], expiresAt: undefined },
+  );
+  await reader.tell(writeRegister().name, writeRegister().update());
+  for (const ago of [2 * dayMs, 0]) {
+    const clock = timestampFromMs(nowMs - ago);
+    await reader.tell(`lane/${theirs}/0-7`, page.append({ bodies: [ago], clock, parents }));
+  }
+  expect([view.get("note"), view.status("note")]).toEqual([undefined, "waiting"]);
+  last.send({ type: "joined" });
+  await settle();
+  expect([view.get("note"), view.status("note")]).toEqual([[2 * dayMs], "waiting"]);
 });

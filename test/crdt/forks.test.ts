@@ -33,6 +33,7 @@ async function openTab(persistence: Persistence, received: [name: string, docume
     link,
     received: (writer) => received.filter(([name]) => name.split("/")[1] === writer),
     onStored: () => undefined,
+    onFrozen: () => undefined,
     onRegisterChanged: () => undefined,
     onWriters: (writers) => present.set(writers),
     pages: createLocalPages(),

@@ -292,6 +292,20 @@ describe("lies", () => {
     expect(await codeOf(collect(history.pagesFrom(writer)))).toBe("crdt/history-corrupt");
   });
 
+  it("HIST-6: a chain without jumps leads nobody through all of its pages", async () => {
+    const { chains, lane, pages, history } = await setUp({
+      count: 400,
+      batches: [1],
+      bend: (previous) => previous?.seal && { ...previous, seal: { ...previous.seal, earlier: [] } },
+    });
+    const head = { page: lane.page(399).name, hash: lane.page(399).hash };
+    expect(await chains.seek(writer, head, 200)).toMatchObject({ page: lane.page(200).name });
+    const before = pages.gets.length;
+    expect(await chains.seek(writer, head, 3)).toBe("lost");
+    expect(pages.gets.length - before).toBeLessThanOrEqual(256);
+    expect(await codeOf(history.page(writer, 3))).toBe("crdt/history-lost");
+  });
+
   it("HIST-6: a jump that leads to another chain is found out before the chains meet", async () => {
     const pages = createScriptedPages();
     const other = await writeLane({ writer, pages, count: 20, clockOf: () => 5 });

@@ -160,6 +160,19 @@ describe("what others have sealed", () => {
     expect(pages.gets.length).toBe(asked);
   });
 
+  it("LANE-34: a page that can't be read is asked for once in a look, however many lie behind it", async () => {
+    const { reader, raise, pages } = await setUp({ count: 40, have: 20 });
+    pages.seals.clear();
+    await raise(38);
+    await until(() => pages.gets.length > 0);
+    await settle();
+    expect([pages.gets.length, reader.live().length]).toEqual([1, 20]);
+    reader.clock.advance(60_000);
+    await until(() => pages.gets.length > 1);
+    await settle();
+    expect(pages.gets.length).toBe(2);
+  });
+
   it("LANE-35: a register that goes back brings no page back", async () => {
     const { reader, raise, lane } = await setUp();
     await raise(6);

@@ -32,6 +32,7 @@ async function openTab(
     link,
     received: () => [],
     onStored: () => undefined,
+    onFrozen: () => undefined,
     onRegisterChanged: () => undefined,
     onWriters: (writers) => present.set(writers),
     pages: createLocalPages(),

@@ -23,6 +23,8 @@ async function as(sub: string, scope = everyday) {
     remove: async (bytes: Uint8Array<ArrayBuffer>) =>
       relay.fetch(await address(bytes), { method: "DELETE", headers }),
     read: async (bytes: Uint8Array<ArrayBuffer>) => relay.fetch(await address(bytes), { headers }),
+    has: async (bytes: Uint8Array<ArrayBuffer>) =>
+      (await relay.fetch(await address(bytes), { method: "HEAD", headers })).status,
   };
 }
 
@@ -81,4 +83,14 @@ test("BLOB-13: nor does a claim with other bytes than the hash make it nobody's"
     owner: "alice",
   });
   expect((await alice.remove(seal)).status).toBe(204);
+});
+
+test("BLOB-14: whoever asks whether the relay has something is not told of what another alone may remove", async () => {
+  const [alice, mallory] = [await as("alice"), await as("mallory")];
+  const bytes = newSeal();
+  expect(await mallory.put(bytes)).toBe(201);
+  expect([await mallory.has(bytes), await alice.has(bytes)]).toEqual([200, 404]);
+  expect(await alice.put(bytes, "text/csv")).toBe(200);
+  expect([await mallory.has(bytes), await alice.has(bytes)]).toEqual([200, 200]);
+  expect((await mallory.remove(bytes)).status).toBe(403);
 });

@@ -19,8 +19,7 @@ function createRefs({ held = false } = {}) {
         puts.push({ bytes, contentType, go, fail });
         if (!held) go();
       });
-      const id = await sha256Hex(bytes);
-      await released;
+      const [id] = await Promise.all([sha256Hex(bytes), released]);
       blobs.set(id, bytes);
       return { id, size: bytes.length, contentType };
     },
@@ -210,6 +209,20 @@ describe("sending", () => {
       schemaVersion: "1.0",
     });
     expect(Object.isFrozen(sent()[0])).toBe(true);
+  });
+});
+
+describe("answering", () => {
+  it.each([
+    ["a message", "a.b.c/0-1/0", ["a.b.c/0-1/0"]],
+    ["what is no entry of a room", "ticket 7", []],
+    ["nothing", undefined, []],
+  ])("MSG-29: an answer to %s rests on it as an entry does", async (_, parent, parents) => {
+    const { outbox, log } = await setUp();
+    await outbox.send({ ...query, ...(parent !== undefined && { parent }) });
+    expect(log.pages(writerName).flatMap(({ entries }) => entries.map((entry) => entry.parents))).toEqual([
+      parents,
+    ]);
   });
 });
 

@@ -71,7 +71,13 @@ function drawReplicas(random: SimulatedRandom): FlockReplica[] {
 
 /** A flock whose agents say much on lanes of tiny pages, and views that must show all of it; a failure is one complaint a line. */
 export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep> {
-  const { steps = 30, retention = {}, listens = true, expected = /^$/, viewing = {} } = options;
+  const {
+    steps = 30,
+    retention = {},
+    listens = true,
+    expected = /^refstore\/unavailable$/,
+    viewing = {},
+  } = options;
   const { tamper = ({ platform }) => platform, measures = false } = options;
   return defineFlock<LaneMember>((random) => {
     const replicas = drawReplicas(random.fork("replicas"));

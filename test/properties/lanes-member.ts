@@ -127,7 +127,12 @@ export async function openLaneMember(
     tasks: room.view({ ...tasks, isClosed: viewing.isClosed ?? isDone }),
   };
   const agent = await room.agent(name);
-  if (listens) agent.onMessage({ topic: "talk" }, ({ id }) => book.handled(name, id), { consumer: "ear" });
+  if (listens) {
+    agent.onMessage({ topic: "talk" }, ({ id }) => book.handled(name, id), {
+      consumer: "ear",
+      from: "start",
+    });
+  }
   let isReady = false;
   Promise.all(Object.values(views).map(({ ready }) => ready)).then(
     () => {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { isJson, type Json, parseJson } from "../../src/protocol/index.ts";
+import { copyJson } from "../../src/protocol/json.ts";
 
 function nested(depth: number): Json {
   let value: Json = 1;
@@ -17,6 +18,24 @@ describe("the JSON guard", () => {
         expect(JSON.stringify(parseJson(text))).toBe(text);
       }),
     );
+  });
+
+  it("FRAME-11: a copy is what the text of the value parses to, and none where there is no such text", () => {
+    const anything = fc.anything({ withNullPrototype: true, withSparseArray: true, maxDepth: 4 });
+    fc.assert(
+      fc.property(fc.oneof(fc.jsonValue({ maxDepth: 5 }), anything), (value) => {
+        const copy = copyJson(value);
+        expect(copy !== undefined).toBe(isJson(value));
+        // Vitest tells -0 from 0.
+        if (copy !== undefined) expect(copy).toStrictEqual(JSON.parse(JSON.stringify(value)));
+      }),
+      { numRuns: 500 },
+    );
+    expect([copyJson([-0]), copyJson(nested(32)), copyJson(nested(33))]).toEqual([
+      [0],
+      nested(32),
+      undefined,
+    ]);
   });
 
   it("FRAME-11: 32 levels are read, 33 are not", () => {

@@ -3,12 +3,14 @@ import { startAnalyst } from "./analyst.ts";
 import { agentName } from "./names.ts";
 import type { Pace } from "./pace.ts";
 import { type Planner, startPlanner } from "./planner.ts";
+import { followSaid, type Said } from "./said.ts";
 import type { FlockRoom } from "./state.ts";
 import { startWriter } from "./writer.ts";
 
 /** The three agents that work in this browser. */
 export interface Flock {
   readonly planner: Planner;
+  readonly said: Said;
   readonly agents: { readonly planner: Agent; readonly analyst: Agent; readonly writer: Agent };
 }
 
@@ -19,7 +21,12 @@ export async function startFlock(room: FlockRoom, suffix: string, pace: Pace): P
     room.agent(agentName("analyst", suffix), { capabilities: ["analyse"] }),
     room.agent(agentName("writer", suffix), { capabilities: ["write"] }),
   ]);
+  const said = followSaid(room);
   startAnalyst(room, analyst, pace);
-  startWriter(room, writer);
-  return { planner: startPlanner(room, planner, writer.name), agents: { planner, analyst, writer } };
+  startWriter(room, writer, said);
+  return {
+    planner: startPlanner({ room, said, agent: planner, summariser: writer.name }),
+    said,
+    agents: { planner, analyst, writer },
+  };
 }

@@ -2,6 +2,7 @@ import type { Agent, SentMessage, Undo } from "flockstate";
 import { parseTable } from "../data/parse-table.ts";
 import { type DatasetMetadata, datasetTopic, datasetType, describeTable, listDatasets } from "./dataset.ts";
 import { type Deal, type Dealt, onlineAnalysts, plan } from "./plan.ts";
+import type { Said } from "./said.ts";
 import type { FlockRoom } from "./state.ts";
 
 /** The agent that announces data sets and deals out their columns. */
@@ -19,8 +20,16 @@ export interface Planner {
 // The plan also depends on time and on who is online, so it is looked at even when nothing changes.
 const replanMs = 1_000;
 
+/** What a planner works with; `summariser` is the writer agent that sums up, by name. */
+export interface PlannerOptions {
+  readonly room: FlockRoom;
+  readonly said: Said;
+  readonly agent: Agent;
+  readonly summariser: string;
+}
+
 /** Starts a planner: it looks at messages, findings and agents, and sends what the plan says is missing. */
-export function startPlanner(room: FlockRoom, agent: Agent, summariser: string): Planner {
+export function startPlanner({ room, said, agent, summariser }: PlannerOptions): Planner {
   const startedAt = Date.now();
   const dealt: Dealt[] = [];
   const seen = new Map<string, number>();
@@ -44,7 +53,7 @@ export function startPlanner(room: FlockRoom, agent: Agent, summariser: string):
   }
 
   function nextDeals(): Deal[] {
-    const messages = room.messages.get();
+    const messages = said.get();
     const nowMs = Date.now();
     for (const analyst of onlineAnalysts(room.agents.get())) seen.set(analyst, nowMs);
     return plan({
@@ -73,7 +82,7 @@ export function startPlanner(room: FlockRoom, agent: Agent, summariser: string):
 
   const wake = () => void replan();
   const undo: Undo[] = [
-    room.messages.subscribe(wake),
+    said.subscribe(wake),
     room.agents.subscribe(wake),
     room.state.findings.subscribe(wake),
     // The finding itself is in the shared state; taking the answer in is what settles it as delivered.

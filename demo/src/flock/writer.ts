@@ -1,15 +1,16 @@
 import type { Agent, Undo } from "flockstate";
 import { summarise } from "../report/summarise.ts";
 import { listDatasets } from "./dataset.ts";
+import type { Said } from "./said.ts";
 import type { FlockRoom } from "./state.ts";
 import { readTask } from "./task.ts";
 
 /** Starts a writer: asked for a summary, it writes one from the findings and answers the planner. */
-export function startWriter(room: FlockRoom, agent: Agent): Undo {
+export function startWriter(room: FlockRoom, agent: Agent, said: Said): Undo {
   return agent.onMessage({ type: "TASK_REQUEST" }, async (message, { signal }) => {
     const task = readTask(message.content);
     if (task?.kind !== "summary") return;
-    const dataset = listDatasets(room.messages.get()).find(({ id }) => id === task.dataset);
+    const dataset = listDatasets(said.get()).find(({ id }) => id === task.dataset);
     if (dataset === undefined) return;
     const findings = room.state.findings.get().filter((finding) => finding.dataset === task.dataset);
     const summary = summarise(dataset, findings);

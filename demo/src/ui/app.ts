@@ -33,10 +33,11 @@ export function mountApp(root: HTMLElement, { room, flock, suffix, pace }: AppPa
   const toasts = createToasts();
   showProblems(room, toasts);
   const people = createPeople(room, suffix);
-  const choice = createDatasetChoice(room);
+  const { said } = flock;
+  const choice = createDatasetChoice(said);
   const intake = createIntake(flock.planner, toasts, (name) => choice.expect(name));
-  const messages = createMessageList(room);
-  const report = createReportView(room, choice);
+  const messages = createMessageList(room, said);
+  const report = createReportView(room, said, choice);
   const viewSwitch = createViewSwitch();
   const swimlanes = createSwimlanes(room, (id) => {
     setAttribute(document.body, "data-view", "messages");
@@ -68,9 +69,9 @@ export function mountApp(root: HTMLElement, { room, flock, suffix, pace }: AppPa
       h(
         "aside",
         { class: "side", "aria-label": "The flock at work" },
-        createRoster(room, people),
+        createRoster(said, people),
         messages.element,
-        createReferenceList(room),
+        createReferenceList(room, said),
         createInvite(room),
       ),
     ),

@@ -1,5 +1,5 @@
 import { type Dataset, listDatasets } from "../flock/dataset.ts";
-import type { FlockRoom } from "../flock/state.ts";
+import type { Said } from "../flock/said.ts";
 import type { Watchable } from "./watch.ts";
 
 /** Which of the room's data sets this page shows. */
@@ -13,11 +13,11 @@ export interface DatasetChoice extends Watchable {
 }
 
 /** Creates the choice of this page. */
-export function createDatasetChoice(room: FlockRoom): DatasetChoice {
+export function createDatasetChoice(said: Said): DatasetChoice {
   let chosen: string | undefined;
   let expected: string | undefined;
   const listeners = new Set<() => void>();
-  const all = () => listDatasets(room.messages.get());
+  const all = () => listDatasets(said.get());
   const tell = () => {
     for (const listener of listeners) listener();
   };
@@ -39,7 +39,7 @@ export function createDatasetChoice(room: FlockRoom): DatasetChoice {
     },
     subscribe(listener) {
       listeners.add(listener);
-      const undo = room.messages.subscribe(listener);
+      const undo = said.subscribe(listener);
       return () => {
         listeners.delete(listener);
         undo();

@@ -1,9 +1,10 @@
-import type { ListedMessage } from "flockstate";
+import type { Said } from "../flock/said.ts";
 import type { FlockRoom } from "../flock/state.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { keyedList } from "./keyed-list.ts";
 import { createMessageRow } from "./message-row.ts";
 import { createPanel } from "./panel.ts";
+import type { ShownMessage } from "./stage-sign.ts";
 import { watch } from "./watch.ts";
 
 /** The list of messages, newest first. */
@@ -16,7 +17,7 @@ export interface MessageList {
 const pageSize = 200;
 
 /** Creates the list; older messages are shown on request, so that a long-lived room stays quick. */
-export function createMessageList(room: FlockRoom): MessageList {
+export function createMessageList(room: FlockRoom, said: Said): MessageList {
   let limit = pageSize;
   const list = h("ol", { class: "messages" });
   const empty = h("p", { class: "empty" }, "Nothing has been said in this room yet.");
@@ -29,7 +30,7 @@ export function createMessageList(room: FlockRoom): MessageList {
     older,
   );
   const panel = createPanel("Messages", "messages", scroller);
-  const rows = keyedList(list, { key: ({ id }: ListedMessage) => id, create: createMessageRow });
+  const rows = keyedList(list, { key: ({ id }: ShownMessage) => id, create: createMessageRow });
 
   function showOlder() {
     limit += pageSize;
@@ -37,8 +38,12 @@ export function createMessageList(room: FlockRoom): MessageList {
   }
 
   function render() {
-    const all = room.messages.get();
-    const newest = all.slice(-limit).reverse();
+    const all = said.get();
+    const live = new Map(room.messages.get().map((message) => [message.id, message]));
+    const newest = all
+      .slice(-limit)
+      .map((message): ShownMessage => live.get(message.id) ?? { ...message, stage: "sealed" })
+      .reverse();
     rows.show(newest);
     const rest = all.length - newest.length;
     setAttribute(empty, "hidden", all.length > 0);
@@ -47,7 +52,7 @@ export function createMessageList(room: FlockRoom): MessageList {
     panel.setNote(all.length === 0 ? "" : `${all.length}`);
   }
 
-  watch([room.messages], render);
+  watch([said, room.messages], render);
   return {
     element: panel.element,
     reveal(id) {

@@ -1,19 +1,18 @@
-import type { ListedMessage } from "flockstate";
 import { h, setAttribute } from "./dom.ts";
 import type { View } from "./keyed-list.ts";
 import { messageDetails } from "./message-details.ts";
 import { carriage, destination, gist, shortName, typeFamily, typeLabel } from "./message-words.ts";
-import { showStage, stageSign } from "./stage-sign.ts";
+import { type ShownMessage, showStage, stageSign } from "./stage-sign.ts";
 
 const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 /** One message in the list, with a way to show its new state and to open it. */
-export interface MessageRow extends View<ListedMessage> {
+export interface MessageRow extends View<ShownMessage> {
   open(): void;
 }
 
 /** Creates a row; a message never changes but for its stage. */
-export function createMessageRow(message: ListedMessage): MessageRow {
+export function createMessageRow(message: ShownMessage): MessageRow {
   let latest = message;
   const stage = stageSign();
   const { kind, label } = carriage(message);

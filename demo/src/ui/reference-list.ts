@@ -1,5 +1,6 @@
 import type { Reference } from "flockstate";
 import { readDataset } from "../flock/dataset.ts";
+import type { Said } from "../flock/said.ts";
 import type { FlockRoom } from "../flock/state.ts";
 import { formatBytes } from "../report/format.ts";
 import { h, setAttribute } from "./dom.ts";
@@ -27,7 +28,7 @@ const places: Readonly<Record<Place, string>> = {
 };
 
 /** The panel of references: bytes that messages name by their hash, and where those bytes are. */
-export function createReferenceList(room: FlockRoom): HTMLElement {
+export function createReferenceList(room: FlockRoom, said: Said): HTMLElement {
   const list = h("ul", { class: "references" });
   const empty = h("p", { class: "empty" }, "Big content travels as a hash. None has been named yet.");
   const panel = createPanel("References", "references", empty, list);
@@ -35,7 +36,7 @@ export function createReferenceList(room: FlockRoom): HTMLElement {
 
   function render() {
     const named = new Map<string, { reference: Reference; name: string }>();
-    for (const message of room.messages.get()) {
+    for (const message of said.get()) {
       const { reference } = message;
       if (reference === undefined || named.has(reference.id)) continue;
       named.set(reference.id, { reference, name: readDataset(message)?.name ?? message.type });
@@ -52,7 +53,7 @@ export function createReferenceList(room: FlockRoom): HTMLElement {
   }
 
   const changes = { subscribe: (listener: () => void) => room.refs.onChange(listener) };
-  watch([room.messages, room.status, changes], render);
+  watch([said, room.status, changes], render);
   return panel.element;
 }
 

@@ -1,5 +1,6 @@
 import { type ColumnFinding, correlationsName } from "../flock/finding.ts";
 import { hueOf, readAgentName } from "../flock/names.ts";
+import type { Said } from "../flock/said.ts";
 import type { FlockRoom } from "../flock/state.ts";
 import { deriveReport, type Report, type TaskProgress } from "../report/derive.ts";
 import { formatBytes, formatCount } from "../report/format.ts";
@@ -28,7 +29,7 @@ export interface ReportView {
 }
 
 /** Shows the report of the chosen data set, derived anew whenever something that it rests on has changed. */
-export function createReportView(room: FlockRoom, choice: DatasetChoice): ReportView {
+export function createReportView(room: FlockRoom, said: Said, choice: DatasetChoice): ReportView {
   const title = h("h1", {});
   const meta = h("p", { class: "report-meta" });
   const progress = createProgress();
@@ -40,10 +41,10 @@ export function createReportView(room: FlockRoom, choice: DatasetChoice): Report
     create: slotView,
   });
 
-  watch([choice, room.messages, room.state.findings, room.state.summaries], () => {
+  watch([choice, said, room.state.findings, room.state.summaries], () => {
     const dataset = choice.get();
     if (dataset === undefined) return;
-    const report = deriveReport(dataset, room.state.findings.get(), room.messages.get());
+    const report = deriveReport(dataset, room.state.findings.get(), said.get());
     const { name, rows, columns, reference } = dataset;
     setText(title, name);
     setText(

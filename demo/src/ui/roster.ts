@@ -1,5 +1,5 @@
 import { bareName } from "../flock/names.ts";
-import type { FlockRoom } from "../flock/state.ts";
+import type { Said } from "../flock/said.ts";
 import { avatar } from "./avatar.ts";
 import { h, setAttribute, setText } from "./dom.ts";
 import { keyedList, type View } from "./keyed-list.ts";
@@ -11,15 +11,15 @@ type BrowserView = Browser & { readonly doneBy: ReadonlyMap<string, number> };
 type AgentView = Browser["agents"][number] & { readonly done: number };
 
 /** The panel that says who is here: every browser with its person and its agents. */
-export function createRoster(room: FlockRoom, people: People): HTMLElement {
+export function createRoster(said: Said, people: People): HTMLElement {
   const list = h("ul", { class: "browsers" });
   const panel = createPanel("Flock", "flock", list);
   const rows = keyedList(list, { key: ({ suffix }: BrowserView) => suffix, create: browserRow });
 
-  watch([people, room.messages], () => {
+  watch([people, said], () => {
     const browsers = people.list();
     const online = browsers.filter(({ agents }) => agents.some((agent) => agent.online)).length;
-    const doneBy = countAnswers(room);
+    const doneBy = countAnswers(said);
     rows.show(browsers.map((browser) => ({ ...browser, doneBy })));
     panel.setNote(`${online} ${online === 1 ? "browser" : "browsers"} online`);
   });
@@ -79,9 +79,9 @@ function agentRow({ name, role, capabilities }: AgentView): View<AgentView> {
   };
 }
 
-function countAnswers(room: FlockRoom): Map<string, number> {
+function countAnswers(said: Said): Map<string, number> {
   const counts = new Map<string, number>();
-  for (const { type, from } of room.messages.get()) {
+  for (const { type, from } of said.get()) {
     const name = bareName(from);
     if (type === "TASK_RESULT") counts.set(name, (counts.get(name) ?? 0) + 1);
   }

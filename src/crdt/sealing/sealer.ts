@@ -153,9 +153,9 @@ export function createSealer(options: SealerOptions): Sealer {
   /** Gives the relay again what a reset took from it: of what is below the mark nobody has more than a seal. */
   async function restore({ first, low }: LaneMarks): Promise<void> {
     const wanted = epoch;
-    if (wanted === undefined) return;
+    if (wanted === undefined || relayedTo === wanted || link?.status.get() !== "online") return;
     relayedTo ??= await records.get(relayedToKey);
-    if (relayedTo === wanted || link?.status.get() !== "online") return;
+    if (relayedTo === wanted) return;
     for (const { page, hash } of seals.below(low)) {
       if (page.number < first) continue;
       try {

@@ -34,6 +34,8 @@ export interface KeeperOptions {
 
 /** Changes within this time are written together. */
 const writeAfterMs = 1_000;
+/** A snapshot grows with what waits and with the pages of its keys: writing takes at most one part in so many of the time. */
+const pauseFactor = 50;
 
 /** Creates the keeper of a view. */
 export function createKeeper(options: KeeperOptions): Keeper {
@@ -42,6 +44,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const dirty = new Set<string>();
   const leaving = new Map<string, SnapshotKey>();
   let isBroken = !snapshots.isWriter;
+  let tookMs = 0;
   let cancel: Undo | undefined;
   let writing = Promise.resolve();
 
@@ -62,6 +65,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
 
   async function write(): Promise<void> {
     if (isBroken || isBehind()) return;
+    const began = clock.now();
     const keys = [...dirty];
     const live = keys.flatMap((key) => encode(key) ?? []);
     if (isBroken) return;
@@ -78,6 +82,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
       for (const writer of writers) coverage.changed.add(writer);
       onProblem(snapshotFailed(failure));
     }
+    tookMs = clock.now() - began;
   }
 
   function start(): void {
@@ -86,7 +91,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   }
 
   function schedule(): void {
-    if (!isBroken) cancel ??= clock.after(writeAfterMs, start);
+    if (!isBroken) cancel ??= clock.after(Math.max(writeAfterMs, pauseFactor * tookMs), start);
   }
 
   return {

@@ -86,8 +86,10 @@ export function openView<State>(
     const changed = keys.takeTouched();
     for (const key of changed) {
       const fold = folds.get(key);
-      if (fold) fold.isClosed = undefined;
-      keeper?.changed(key);
+      if (!fold) continue;
+      fold.isClosed = undefined;
+      // One that is loading is told of again, with the state that it then has.
+      if (!fold.isLoading) keeper?.changed(key);
     }
     if (isReady) changed.forEach(hooks.tell);
     if (changed.length > 0) touched.emit(changed);

@@ -128,10 +128,12 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
     liveOf,
     deal(entry, effective) {
       const { writer, page, index } = entry;
-      if (index < coverage.length(writer, page)) return;
-      coverage.cover(writer, page, index + 1);
-      if (effective === undefined) waiting.add(entry.id);
-      else fold({ entry, effective });
+      if (index >= coverage.length(writer, page)) {
+        coverage.cover(writer, page, index + 1);
+        waiting.add(entry.id);
+      }
+      // A snapshot may have left it waiting, and be ahead of what else this device has stored.
+      if (effective !== undefined && waiting.delete(entry.id)) fold({ entry, effective });
     },
     touch: (key) => void touched.add(key),
     takeTouched() {

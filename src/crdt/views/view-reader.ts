@@ -1,4 +1,5 @@
 import type { Clock, FlockError, Undo } from "../../base/index.ts";
+import { parseEntryId } from "../../protocol/index.ts";
 import type { Entry } from "../entry.ts";
 import { isUnreadable } from "../history/failures.ts";
 import { catchUp, findGaps, type Gaps } from "./catching-up.ts";
@@ -46,6 +47,8 @@ export interface ViewReaderOptions<State> {
 
 /** Keys are read back for at most one part in so many of the time, however many entries come late. */
 const restFactor = 4;
+/** However long the reading seemed to take, where the clock was put forward meanwhile. */
+const maxRestMs = 60_000;
 
 /** Creates the reader of a view. */
 export function createViewReader<State>(options: ViewReaderOptions<State>): ViewReader {
@@ -57,8 +60,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
   const failed = new Map<string, unknown>();
   let isWorking = false;
   let isReady = false;
-  /** When keys may be read back again, and what wakes the reader then. */
-  let restsUntil = 0;
+  /** Set while keys may not be read back again. */
   let cancelRest: Undo | undefined;
   const retry = createRetry({ clock, onProblem: options.onProblem, task: tryAgain });
 
@@ -86,8 +88,10 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
   }
 
   function tryAgain(): void {
+    // What failed may have come by another way since: nothing is left to be read, and nobody has said so yet.
+    const hadFailed = failed.size > 0;
     failed.clear();
-    if (hasWork()) start();
+    if (hadFailed || hasWork()) start();
   }
 
   async function work(): Promise<void> {
@@ -116,13 +120,17 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
 
   /** Whoever opens the view waits for all of it. */
   function isResting(): boolean {
-    const restMs = restsUntil - clock.now();
-    if (!isReady || restMs <= 0) return false;
-    cancelRest ??= clock.after(restMs, () => {
+    return isReady && cancelRest !== undefined;
+  }
+
+  function rest(ms: number): void {
+    cancelRest?.();
+    cancelRest = undefined;
+    if (ms <= 0 || signal.aborted) return;
+    cancelRest = clock.after(Math.min(ms, maxRestMs), () => {
       cancelRest = undefined;
-      start();
+      if (hasWork()) start();
     });
-    return true;
   }
 
   function fill(open: Gaps): Promise<void> {
@@ -144,10 +152,16 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
       if (lanes.log.get(id) || order.isWaiting(id)) continue;
       const entry = await entryOf(id);
       const effective = entry && (await order.effectiveOfSealed(entry, { signal }));
-      if (entry && effective === undefined) continue;
+      if (entry ? effective === undefined : !isSealed(id)) continue;
       if (waiting.delete(id) && entry && effective !== undefined) keys.fold({ entry, effective });
     }
     onPause();
+  }
+
+  /** Whether an entry will not come as a live one. */
+  function isSealed(id: string): boolean {
+    const address = parseEntryId(id);
+    return !address || address.page.number < (lanes.history.marks(address.writer)?.low ?? 0);
   }
 
   function entryOf(id: string): Promise<Entry | undefined> {
@@ -200,7 +214,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
       signal,
       ...(isOfAll ? {} : { pages }),
     });
-    restsUntil = clock.now() + restFactor * (clock.now() - began);
+    rest(restFactor * (clock.now() - began));
     // One that found its place meanwhile is read again with the rest.
     if (!read.waiting.every(order.isWaiting)) return;
     for (const id of read.waiting) waiting.add(id);

@@ -1,3 +1,16 @@
+/**
+ * Views, from the entries to the states:
+ *
+ * - `order.ts` gives each entry its effective clock, once for all views (`effective.ts`, `place.ts`); what rests on sealed
+ *   entries asks `sealed-clocks.ts`, and what waits for a parent is kept there.
+ * - `open-view.ts` is one view: it hears of arrivals, of pages that were let go of, and of marks, and hands on. Its parts:
+ *   `definition.ts` is what an application declares, `guarded.ts` the same that never throws, `view.ts` what it gets back.
+ *   `view-keys.ts` has the keys, each a `key-fold.ts`; `coverage.ts` counts which entries were dealt with;
+ *   `view-reader.ts` reads what the view lacks of history, whole lanes through `catching-up.ts` and single keys through
+ *   `sealed-reading.ts`, and `retry.ts` tries again; `keeping.ts` writes the snapshot, `snapshots.ts` knows its rows;
+ *   `hooks.ts` tells of effective changes.
+ * - `replay.ts` folds entries at hand, without a room.
+ */
 import { type Clock, type Closable, createScope, type Emitter, FlockError } from "../../base/index.ts";
 import type { ViewDefinition } from "./definition.ts";
 import type { Lanes } from "./lanes.ts";

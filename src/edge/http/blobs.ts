@@ -71,7 +71,7 @@ export function mountBlobs<Bindings extends BlobBindings>(
     store(c.req.raw, await open(c, asked), { ...asked.params, principal: asked.grant.principal }),
   );
   mount(app, relayRoutes.getReference, async (c, asked) =>
-    serve(c.req.raw, await open(c, asked), asked.params),
+    serve(c.req.raw, await open(c, asked), { ...asked.params, principal: asked.grant.principal }),
   );
   mount(app, relayRoutes.deleteReference, async (c, asked) => {
     const bucket = await open(c, asked);
@@ -156,7 +156,11 @@ function contentTypeOf(request: Request): string {
   return type.length <= 255 && contentTypePattern.test(type) ? type : fallbackType;
 }
 
-async function serve(request: Request, bucket: BlobBucket, address: Address): Promise<Response> {
+async function serve(
+  request: Request,
+  bucket: BlobBucket,
+  { principal, ...address }: Address & { principal: string },
+): Promise<Response> {
   const key = keyOf(address);
   const { id } = address;
   const etag = `"${id}"`;
@@ -164,7 +168,10 @@ async function serve(request: Request, bucket: BlobBucket, address: Address): Pr
   const bare = known || request.method === "HEAD";
   const full = bare ? null : await bucket.get(key);
   const head = bare ? await bucket.head(key) : full;
-  if (!head) throw notFound(id);
+  const owner = head?.customMetadata?.owner;
+  // Whoever asks before a put would rest on what another may remove: it has to put, and so to make it nobody's.
+  const isOthers = request.method === "HEAD" && owner !== undefined && owner !== principal;
+  if (!head || isOthers) throw notFound(id);
   const headers = {
     "content-type": head.httpMetadata?.contentType ?? fallbackType,
     "content-disposition": "attachment",

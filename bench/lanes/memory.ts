@@ -1,0 +1,50 @@
+import * as Y from "yjs";
+import { createEntryLog } from "../../src/crdt/entry-log.ts";
+import { parseDocumentName } from "../../src/protocol/index.ts";
+import { append, entry, openBenchReader, openBenchWriter } from "./lane.ts";
+
+const messages = 50_000;
+/** The peer's arrays are as short as pages. */
+const pageLength = 1_024;
+
+/** What is left after a collection: `node --expose-gc`. */
+export function heapBytes(): number {
+  const { gc } = globalThis as { gc?: () => void };
+  if (!gc) throw new Error("Memory is measured with node --expose-gc.");
+  // What the first collection finalizes the second frees.
+  for (let pass = 0; pass < 3; pass++) gc();
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}
+
+/** Bytes that a live message takes of the heap, in a replica that reads it and in a bare Y.Array. */
+export async function liveBytes(): Promise<{ reader: number; bare: number }> {
+  const told: { name: string; update: Uint8Array }[] = [];
+  const writer = await openBenchWriter();
+  writer.stored.on(({ name, update }) => told.push({ name, update: update.slice() }));
+  await append(writer, messages);
+  await writer.close();
+
+  const log = createEntryLog();
+  const reader = await openBenchReader(log);
+  const before = heapBytes();
+  for (const { name, update } of told) {
+    const parsed = parseDocumentName(name);
+    if (parsed.kind !== "lane") continue;
+    reader.receive(parsed, update);
+    // What is to be stored is handed over as it is stored.
+    reader.takeUnsaved();
+  }
+  const between = heapBytes();
+  const documents: Y.Doc[] = [];
+  for (let done = 0; done < messages; done += pageLength) {
+    const document = new Y.Doc();
+    documents.push(document);
+    for (let index = done; index < Math.min(messages, done + pageLength); index++) {
+      document.getArray("log").push([entry(index).body]);
+    }
+  }
+  const after = heapBytes();
+  if (log.size !== messages || documents.length === 0) throw new Error("Not all was read.");
+  return { reader: (between - before) / messages, bare: (after - between) / messages };
+}
