@@ -1,7 +1,15 @@
 import { expect } from "@playwright/test";
 import type { Client } from "./support/client.ts";
 import { test } from "./support/fixtures.ts";
-import { relayPages, say, sealedDownTo, sealing, shortPages, storedPages } from "./support/lanes.ts";
+import {
+  expectHistory,
+  relayPages,
+  say,
+  sealedDownTo,
+  sealing,
+  shortPages,
+  storedPages,
+} from "./support/lanes.ts";
 
 test.describe.configure({ timeout: 300_000 });
 
@@ -71,4 +79,41 @@ test("E2E-38: a view of open tasks keeps their pages while the writer in another
     .poll(() => reader.page.evaluate((id) => harness.view("tasks").fetch(id), first))
     .toEqual({ asked: 1, answers: 2 });
   for (const client of [writer, reader]) expect(await client.problems()).toEqual([]);
+});
+
+test("E2E-40: answers whose questions are sealed are shown and folded, live or read back, to all who come", async ({
+  join,
+  newBrowser,
+  relay,
+  room,
+}) => {
+  const lanes = shortPages;
+  const writer = await join({ lanes, agents: ["planner"] });
+  const browser = await newBrowser();
+  const reader = await join({ browser, lanes, agents: ["critic"] });
+  const requests = await ask(writer, 8);
+  await expect.poll(() => reader.handledIds()).toEqual(requests);
+  await answer(reader, requests);
+  const answers = (await reader.messageIds()).filter((id) => !requests.includes(id));
+  const chatter = await say(writer, "planner", { count: 500 });
+  await sealedDownTo(relay.url, room, 6);
+  const all = [...requests, ...answers, ...chatter];
+
+  // The answers are live, and what they rest on is not.
+  await reader.reload();
+  const clients = [writer, reader, await join({ lanes }), await join({ browser, lanes })];
+  for (const client of clients) {
+    await expect
+      .poll(async () => (await client.messageIds()).filter((id) => all.indexOf(id) < 16), sealing)
+      .toEqual(answers);
+    await expect.poll(() => client.page.evaluate(() => harness.foldHistory()), sealing).toEqual(all);
+  }
+  const more = await say(reader, "critic", { count: 500 });
+  await sealedDownTo(relay.url, room, 10);
+  clients.push(await join({ lanes }));
+  for (const client of clients) {
+    await expectHistory([client], [...all, ...more]);
+    expect(await client.page.evaluate(() => harness.foldHistory())).toEqual([...all, ...more]);
+    expect(await client.problems()).toEqual([]);
+  }
 });

@@ -35,7 +35,9 @@ export interface DeparturesOptions {
   chains: Chains;
   pages: Pick<PageStore, "delete">;
   link: Pick<RelayLink, "status" | "allows" | "upload"> | undefined;
-  /** Whether somebody has the writer open, here or elsewhere. */
+  /** Whether this replica has the writer open, or sends what it left. */
+  isOwn(writer: string): boolean;
+  /** Whether another replica has the writer open. */
   isPresent(writer: string): boolean;
   /** There is something to store. */
   onForgotten(): void;
@@ -64,8 +66,19 @@ export function createDepartures(options: DeparturesOptions): Departures {
   let running: Promise<void> | undefined;
   let cancel: Undo = () => {};
 
+  /** By this clock and by those of others, because one clock may be far ahead. */
   function isPast(record: RegisterRecord): boolean {
-    return hasDeparted(record, options, clock.now());
+    return hasDeparted(record, options, clock.now()) && hasDeparted(record, options, newestElsewhere());
+  }
+
+  /** When a writer that this replica does not write was last seen, by its own word. */
+  function newestElsewhere(): number {
+    let newest = 0;
+    for (const writer of received.writers()) {
+      const record = options.isOwn(writer) ? undefined : received.register(writer);
+      newest = Math.max(newest, record?.seenAt ?? record?.since ?? 0);
+    }
+    return newest;
   }
 
   /** At most once an hour: a register that goes back and forth would have everybody join from zero each time. */
@@ -109,7 +122,7 @@ export function createDepartures(options: DeparturesOptions): Departures {
   async function settle(writer: string): Promise<boolean> {
     const record = received.register(writer);
     if (lifetime.signal.aborted || !record || !isPast(record)) return true;
-    if (!canTell() || options.isPresent(writer)) return false;
+    if (!canTell() || options.isOwn(writer) || options.isPresent(writer)) return false;
     try {
       return await depart(writer, record);
     } catch {

@@ -341,10 +341,8 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     chains,
     pages: options.pages,
     link,
-    isPresent: (writer) =>
-      pool.isOpen(writer) ||
-      pool.register(writer) !== undefined ||
-      presence.others.get().some(({ writers }) => writers.includes(writer)),
+    isOwn: (writer) => pool.isOpen(writer) || pool.register(writer) !== undefined,
+    isPresent: (writer) => presence.others.get().some(({ writers }) => writers.includes(writer)),
     onForgotten: () => saver.note(),
     onMissed: () => relay?.rejoin(),
   });

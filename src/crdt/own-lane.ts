@@ -28,7 +28,7 @@ import { createPage, type Page } from "./page.ts";
 import type { StoredValue } from "./persistence/port.ts";
 import { randomClient } from "./random-client.ts";
 import { createChain, type Links } from "./sealing/chain.ts";
-import type { SealBook } from "./sealing/seal-book.ts";
+import { ownLow, type SealBook } from "./sealing/seal-book.ts";
 import { sourceOf } from "./upload-source.ts";
 import { createWatermark } from "./watermark.ts";
 import { createWrite, type Write } from "./write.ts";
@@ -151,7 +151,7 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
   /** Entries of this session in pages that are sealed by now. */
   let sealedEntries = 0;
 
-  const low = marks()?.low ?? 0;
+  const low = ownLow(marks(), seals);
   for (const { name, updates, keys } of await readPages(store.records)) {
     if (name.number < low) {
       sunk.push({ name: laneName(writer, name), keys });

@@ -30,3 +30,13 @@ export function createRegister({ client }: { client?: number } = {}): Register {
     set: (record) => void map.set(registerKey, record),
   };
 }
+
+/** Every record that an update of a register brings, whether or not it stands in the end. */
+export function* recordsIn(update: Uint8Array): Iterable<RegisterRecord> {
+  for (const { content } of Y.decodeUpdate(update).structs as Partial<Y.Item>[]) {
+    for (const value of content instanceof Y.ContentAny ? content.arr : []) {
+      const parsed = z.safeParse(registerRecordSchema, value);
+      if (parsed.success) yield parsed.data;
+    }
+  }
+}

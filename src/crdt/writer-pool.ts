@@ -3,6 +3,7 @@ import { FlockError, parseWriterId, randomId, type Undo, writerId } from "../bas
 import {
   type DocumentName,
   type EntryAddress,
+  type LaneMarks,
   laneName,
   type PageName,
   type RegisterRecord,
@@ -12,6 +13,7 @@ import { createBorrowedStore } from "./borrowed-store.ts";
 import { type Clocks, clocksIn, clocksOf, exceeds } from "./clocks.ts";
 import { createPen, type OwnPen, type Pen } from "./pen.ts";
 import type { KeyValueStore, Persistence } from "./persistence/port.ts";
+import { recordsIn } from "./register.ts";
 import { hasDeparted } from "./retention.ts";
 import { openWriter, type Writer, type WriterOptions } from "./writer.ts";
 import { readStanding, writeForked, writeIdentity } from "./writer-identity.ts";
@@ -110,6 +112,8 @@ interface Pooled {
   role: "open" | "kept" | "adopted" | "borrowed";
   /** Whether it was written elsewhere too. */
   forked: boolean;
+  /** How far the lane is sealed, by the furthest word from elsewhere. */
+  marks: LaneMarks | undefined;
 }
 
 /** Creates an empty pool. */
@@ -179,7 +183,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
     });
     writer.stored.on(({ name, update }) => options.onStored(name, update));
     writer.registerChanged.on(() => options.onRegisterChanged(id));
-    made = { id, writer, pen: createPen(writer), records: store, role, forked, release };
+    made = { id, writer, pen: createPen(writer), records: store, role, forked, marks: undefined, release };
     pooled.set(id, made);
     if (forked) handOver(made);
     if (link?.status.get() === "online") writer.joined(relayEpoch);
@@ -275,9 +279,22 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
 
   function isKnownElsewhere(present: Pooled): boolean {
     for (const [name, document] of options.received(present.id)) {
-      if (isUnknown(present, name, clocksIn(document))) return true;
+      if (!isUnknown(present, name, clocksIn(document))) continue;
+      if (name === registerName(present.id)) note(present, Y.encodeStateAsUpdate(document));
+      return true;
     }
     return false;
+  }
+
+  /**
+   * Of two who set the register at once one wins, with what it says of the lane: the furthest is kept here and, once it
+   * is sure that there are two, said again.
+   */
+  function note(present: Pooled, update: Uint8Array): void {
+    for (const { lane } of recordsIn(update)) {
+      if (lane && lane.low > (present.marks?.low ?? 0)) present.marks = lane;
+    }
+    if (present.forked && present.marks) present.writer.keepMarks(present.marks);
   }
 
   function suspect(present: Pooled, name: string, clocks: Clocks): void {
@@ -295,6 +312,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
   async function fork(present: Pooled): Promise<void> {
     present.forked = true;
     present.writer.freeze();
+    if (present.marks) present.writer.keepMarks(present.marks);
     handOver(present);
     await writeForked(present.records).catch(reportFailure);
     await succeed();
@@ -374,6 +392,7 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
       // What can't be read is refused where it is received.
       if (!present || present.role === "borrowed" || !clocks) return update;
       if (!isUnknown(present, name.name, clocks)) return undefined;
+      if (name.kind === "register") note(present, update);
       suspect(present, name.name, clocks);
       return withOwn(present.writer.document(name.name), update);
     },

@@ -12,6 +12,7 @@ import {
 import { type Clocks, clocksIn } from "./clocks.ts";
 import type { KeyValueStore, StoredValue } from "./persistence/port.ts";
 import { createRegister } from "./register.ts";
+import { ownLow, readSealBook } from "./sealing/seal-book.ts";
 
 // The keys of a writer's own database.
 const pagePrefix = "page/";
@@ -59,7 +60,7 @@ export async function* readWriter(
     yield [registerDocument, record];
   }
   // What is below the mark is sealed, and about to go from the database too.
-  const low = register.get()?.lane?.low ?? 0;
+  const low = ownLow(register.get()?.lane, await readSealBook(records));
   register.document.destroy();
   for (const { name, updates } of await readPages(records)) {
     const document = name.number < low ? undefined : readDocumentName(laneName(id, name));
@@ -82,19 +83,19 @@ export async function readClocks(id: string, records: KeyValueStore, name: strin
   return clocksIn(document);
 }
 
-const acknowledgedSchema = z.object({
-  epoch: z.string(),
-  clocks: z.record(z.string(), z.number()),
-  register: z._default(z.array(z.tuple([z.number(), z.number()])), []),
-});
+const clocks = z.record(z.string(), z.number());
+const acknowledgedSchema = z.object({ epoch: z.string(), clocks, register: clocks });
 
-/** What a relay is known to have: its epoch, the next clock of each page's document by name, and those of the register. */
+/**
+ * What a relay is known to have: its epoch, the next clock of each page's document by name, and those of the register by
+ * Yjs client.
+ */
 export type Acknowledged = z.infer<typeof acknowledgedSchema>;
 
 /** Nothing, where it was not remembered: then it costs one repeated upload. */
 export async function readAcknowledged(records: KeyValueStore): Promise<Acknowledged> {
   const parsed = z.safeParse(acknowledgedSchema, await records.get(acknowledgedKey));
-  return parsed.success ? parsed.data : { epoch: "", clocks: {}, register: [] };
+  return parsed.success ? parsed.data : { epoch: "", clocks: {}, register: {} };
 }
 
 /** Remembers what the relay has; a failure is not worth telling, as the next join finds out again. */

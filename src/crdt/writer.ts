@@ -12,6 +12,7 @@ import {
 import {
   decodeClocks,
   type EntryRecord,
+  type LaneMarks,
   type PageName,
   type RegisterRecord,
   registerName,
@@ -51,6 +52,8 @@ export interface Writer {
   comeBack(): void;
   /** Another device writes in this writer's name: nothing is sealed, dropped or deleted any more, only sent. */
   freeze(): void;
+  /** Says of the lane what another has said in the writer's name, where that reaches further: else nobody finds its seals. */
+  keepMarks(marks: LaneMarks): void;
   /** Whether this writer's database has a document of this name, or had it until it was sealed. */
   owns(name: string): boolean;
   /** A document of the writer as it is in memory, with what is still being stored. */
@@ -107,6 +110,9 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
   const known = await readAcknowledged(records);
   /** The relay's storage that has what was acknowledged. */
   let relayEpoch = known.epoch;
+  const registerClocks = new Map(
+    Object.entries(known.register).map(([client, clock]) => [Number(client), clock]),
+  );
   let cancelAcknowledged: Undo = () => {};
   let cancelHour: Undo = () => {};
   let closed = false;
@@ -119,8 +125,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     store,
     clock,
     random,
-    outbound: (document, ready) =>
-      outboundOf(registerName(id), sourceOf(document), new Map(known.register), ready),
+    outbound: (document, ready) => outboundOf(registerName(id), sourceOf(document), registerClocks, ready),
   });
   const seals = await readSealBook(records);
   const lane = await openOwnLane({
@@ -240,7 +245,7 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
     return writeAcknowledged(records, {
       epoch: relayEpoch,
       clocks: Object.fromEntries(clocks),
-      register: register.acknowledged(),
+      register: Object.fromEntries(register.acknowledged()),
     });
   }
 
@@ -278,6 +283,10 @@ export async function openWriter(options: WriterOptions): Promise<Writer> {
       hasLeft = false;
     },
     freeze: () => void sealer.stop(),
+    keepMarks(marks) {
+      const record = register.get();
+      if (!closed && record && (record.lane?.low ?? 0) < marks.low) register.set({ ...record, lane: marks });
+    },
     owns: (name) => name === registerName(id) || lane.owns(name),
     document: find,
     stageOf: (page, index) => lane.stageOf(page, index),

@@ -129,7 +129,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
         const next = nextAt(position, pages);
         if (!next) {
           const isWhole = reading.isJudged && !reading.lacks(position);
-          if (isWhole) reading.rest();
+          if (isWhole && reading.rest()) positions.publish();
           if (isWhole || !mayHandle(lane)) return;
           await bring(lane, reading);
           continue;

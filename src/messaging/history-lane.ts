@@ -44,8 +44,8 @@ export interface LaneReading {
    * @throws what reading history throws; the next call begins anew
    */
   bring(position: LanePosition, beganAt?: number): Promise<Brought>;
-  /** Lets go of what was read. */
-  rest(): void;
+  /** Lets go of what was read; tells whether there was something. */
+  rest(): boolean;
   /** Ends what is being read, which rejects. */
   close(): void;
 }
@@ -90,10 +90,12 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
     return position.below >= low || (name !== undefined && isDone(position, name, head.length - 1));
   }
 
-  function rest(): void {
+  function rest(): boolean {
+    const wasReading = source !== undefined || sealed !== undefined;
     void source?.return?.().catch(() => undefined);
     source = undefined;
     sealed = undefined;
+    return wasReading;
   }
 
   async function next(from: number): Promise<LoggedPage | undefined> {

@@ -64,7 +64,7 @@ export {
   messageSchemaVersion,
   messageTypes,
 } from "./message.ts";
-export { type Presence, parsePresence } from "./presence.ts";
+export { type Presence, parsePresence, presenceSchema } from "./presence.ts";
 export { isReferenceId, type Reference, referenceSchema } from "./reference.ts";
 export {
   type ConsumerRecord,

@@ -1,8 +1,8 @@
 import * as z from "zod/mini";
 import { parseJson } from "./json.ts";
 
-/** What a replica of ours announces; a stock client's state is its awareness alone. */
-const presenceSchema = z.object({
+/** What a replica of ours announces, to the relay and to other tabs; a stock client's state is its awareness alone. */
+export const presenceSchema = z.object({
   /** The replica's random id: the same over the relay and between tabs. */
   session: z.string().check(z.regex(/^[A-Za-z0-9_-]{11}$/)),
   /** The writers that are open in it. */

@@ -8,7 +8,7 @@ export interface Moment {
   readonly time: number;
   /**
    * The states of a view by key, folded from the entries whose effective clock is at or before the time. Reads what is
-   * sealed from history and verifies it; waits where that is out of reach.
+   * sealed from history and verifies it; waits where that is out of reach, and leaves out what nobody can read.
    *
    * @throws the signal's reason, and `crdt/closed` where the room closes before
    */

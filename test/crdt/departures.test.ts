@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { timestampFromMs } from "../../src/base/index.ts";
 import { defaultRetention } from "../../src/crdt/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
+import { registerName } from "../../src/protocol/index.ts";
 import { until } from "../refstore/manual-clock.ts";
 import { settle } from "./fake-relay.ts";
 import { createScriptedPages, writeLane } from "./history-lane.ts";
@@ -11,6 +12,8 @@ import { openReader, type Reader, theirs, writeRegister } from "./reader-harness
 const dayMs = 86_400_000;
 const nowMs = 1_000 * dayMs;
 const longAgo = nowMs - 91 * dayMs;
+/** Somebody who was seen since. */
+const another = "carol.clerk.CCCCCCCCCCC";
 
 /** What a replica asked the relay to drop. */
 const dropped = ({ relay }: Reader) =>
@@ -56,6 +59,7 @@ async function setUp({
   const reader = await openReader({ pages, persistence, principal, startMs: nowMs });
   reader.documents.connect();
   const register = writeRegister();
+  const seen = writeRegister(another);
   const record = { lane: lane.marks(6), since: rest.since ?? 1, ...(seenAt !== null && { seenAt }) };
   const begin = async (own: Reader) => {
     await until(() => {
@@ -71,6 +75,7 @@ async function setUp({
   /** Joins a relay that has a register, and the pages that are not sealed. */
   const join = async (own: Reader = reader, update = register.update(record)) => {
     await begin(own);
+    await own.tell(seen.name, seen.update({ seenAt: nowMs + 2 * dayMs }));
     for (const { document, update } of lane.written.slice(6)) await own.tell(document, update);
     await own.tell(register.name, update);
     own.relay.last.send({ type: "joined" });
@@ -90,7 +95,7 @@ describe("departed writers", () => {
     const { reader, join } = await setUp();
     await join();
     expect([isKnown(reader), reader.live(), dropped(reader)]).toEqual([false, [], []]);
-    expect(await reader.stored()).toEqual([]);
+    expect(await reader.stored()).toEqual([registerName(another)]);
   });
 
   it.each([
@@ -105,7 +110,7 @@ describe("departed writers", () => {
     expect(isKnown(reader)).toBe(true);
     await rejoin();
     expect(isKnown(reader)).toBe(false);
-    expect(await reader.stored()).toEqual([]);
+    expect(await reader.stored()).toEqual([registerName(another)]);
   });
 
   it("HIST-21: a device that was away for long first hears who was there meanwhile", async () => {
@@ -125,6 +130,13 @@ describe("departed writers", () => {
     expect([isKnown(again), again.live()]).toEqual([true, [6, 7]]);
     await join(again, register.update({ ...record, seenAt: nowMs + 199 * dayMs }));
     expect([isKnown(again), again.live()]).toEqual([true, [6, 7]]);
+  });
+
+  it("HIST-21: a clock that is far ahead of everybody else's lets nobody depart", async () => {
+    const { reader, join } = await setUp({ seenAt: nowMs });
+    reader.clock.advance(365 * dayMs);
+    await join();
+    expect([isKnown(reader), reader.live()]).toEqual([true, [6, 7]]);
   });
 
   it("HIST-21: whoever is present has not departed, whatever its register says", async () => {
@@ -147,7 +159,7 @@ describe("departed writers", () => {
     await acknowledge(reader, () => !isKnown(reader));
     expect(dropped(reader)).toEqual([lane.page(6).document, lane.page(7).document, `register/${theirs}`]);
     expect(pages.deleted).toEqual(lane.written.slice(0, 6).map(({ hash }) => hash));
-    expect(await reader.stored()).toEqual([]);
+    expect(await reader.stored()).toEqual([registerName(another)]);
   });
 
   it("HIST-22: so does an administrator's, but for the seals: a lane may name another's as its own", async () => {
@@ -191,6 +203,11 @@ describe("departed writers", () => {
     await writer.append({ kind: "note", parents: [], body: "mine" }).settled("local");
     await writer.flush();
     const open = { persistence, pages, principal: "ann", startMs: nowMs + dayMs, hasRelay: false };
+    const since = await openReader({ ...open, startMs: nowMs });
+    const { writer: another } = await since.documents.openWriter("clerk");
+    another.setRegister({ version: 1, since: nowMs, capabilities: [], consumers: {} });
+    await another.flush();
+    await since.documents.close();
     const second = await openReader(open);
     const has = (reader: Reader) => [reader.documents.registers().has(writer.id), reader.bodies(writer.id)];
     await settle();
@@ -199,7 +216,8 @@ describe("departed writers", () => {
     second.clock.advance(60_000);
     await until(() => !second.documents.registers().has(writer.id));
     expect(has(second)).toEqual([false, []]);
-    await until(async () => (await (await persistence.open("room/records")).entries("writer/")).length === 0);
+    const records = await persistence.open("room/records");
+    await until(async () => (await records.get(`writer/${writer.id}`)) === undefined);
     await settle();
     expect(has(await openReader(open))).toEqual([false, []]);
   });

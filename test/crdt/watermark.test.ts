@@ -41,6 +41,16 @@ it("STATE-1: a failure is told to everyone past the value, until the value rises
   expect(await settledOf({ next: mark.reached(2) })).toEqual([]);
 });
 
+it("STATE-1: a failure up to a number is not that of later ones", async () => {
+  const mark = createWatermark();
+  const waiting = { first: mark.reached(1), later: mark.reached(3) };
+  mark.fail(new Error("disk full"), 2);
+  const after = { second: mark.reached(2), third: mark.reached(3) };
+  expect(await settledOf({ ...waiting, ...after })).toEqual(["first failed", "second failed"]);
+  mark.advance(3);
+  await Promise.all([waiting.later, after.third, mark.reached(2)]);
+});
+
 it("STATE-1: a signal ends the wait, and the write goes on", async () => {
   const mark = createWatermark();
   const controller = new AbortController();

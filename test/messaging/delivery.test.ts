@@ -50,3 +50,31 @@ it("MSG-22: who waits when the room closes is told with a code", async () => {
   await waiting;
   await expect(board.delivered(first)).rejects.toMatchObject({ code: "crdt/closed" });
 });
+
+it("MSG-30: what retention took before it was known to be delivered is told so: a jump over it is no delivery", async () => {
+  const { world, board, first } = setUp();
+  const waiting = board.delivered(first);
+  const head = { page: "0-7", length: 2, hash: "0".repeat(64) };
+  const record = { version: 1 as const, since: 1, capabilities: [], consumers: {} };
+  world.publish(planner, { ...record, lane: { low: 1, first: 1, head } });
+  const some = { filter: {}, lanes: { [planner]: { below: 1, pages: {} } } };
+  world.publish(critic, { ...record, consumers: { some } });
+  await expect(waiting).rejects.toMatchObject({ code: "messaging/gap", details: { id: first.id } });
+});
+
+it("MSG-30: a message in a page that is sealed and gone is delivered once its addressee is past it", async () => {
+  const { world, board, first, second } = setUp();
+  const head = { page: "0-7", length: 2, hash: "0".repeat(64) };
+  const record = { version: 1 as const, since: 1, capabilities: [], consumers: {} };
+  world.publish(planner, { ...record, lane: { low: 1, first: 0, head } });
+  world.log.release(planner, { number: 0, client: 7 });
+  expect(board.isDelivered(first)).toBe(false);
+  world.publish(critic, consumers({}, 1));
+  expect([board.isDelivered(first), board.isDelivered(second)]).toEqual([true, false]);
+  expect(board.isDelivered(first, { of: (id) => id !== critic })).toBe(false);
+  world.publish(critic, {
+    ...record,
+    consumers: { some: { filter: {}, lanes: { [planner]: { below: 1, pages: {} } } } },
+  });
+  await board.delivered(second);
+});

@@ -1,4 +1,5 @@
 import type { Entry } from "../../src/crdt/entry.ts";
+import type { LaneGap } from "../../src/index.ts";
 import { comparePages } from "../../src/protocol/index.ts";
 
 /** What a flock said, kept outside the simulated world: every entry that any replica showed, and what was promised of it. */
@@ -12,6 +13,12 @@ export interface LaneBook {
   /** A handler of this agent has worked on a message. */
   handled(agent: string, id: string): void;
   isHandled(agent: string, id: string): boolean;
+  /** A life of an agent's consumer was told of a gap. */
+  skipped(agent: string, life: string, gap: LaneGap): void;
+  /** Whether the agent was told that the page of an entry is lost to it. */
+  isSkipped(agent: string, entry: Entry): boolean;
+  /** What was done that nobody may do. */
+  accuse(complaint: string): void;
   get(id: string): Entry | undefined;
   entries(): Iterable<Entry>;
   /** What must be there, by id: by which stage. */
@@ -28,6 +35,9 @@ export function createLaneBook(): LaneBook {
   const local = new Map<string, string>();
   const relayed = new Set<string>();
   const handled = new Set<string>();
+  const gaps = new Map<string, LaneGap[]>();
+  /** By agent, life and lane: the last page that is said to be lost. */
+  const lastLost = new Map<string, number>();
   const violations: string[] = [];
 
   return {
@@ -45,6 +55,15 @@ export function createLaneBook(): LaneBook {
     },
     handled: (agent, id) => void handled.add(`${agent} ${id}`),
     isHandled: (agent, id) => handled.has(`${agent} ${id}`),
+    skipped(agent, life, gap) {
+      gaps.set(agent, [...(gaps.get(agent) ?? []), gap]);
+      const key = `${agent} ${life} ${gap.lane}`;
+      if ((lastLost.get(key) ?? -1) >= gap.from) violations.push(`${agent} was told of one gap twice`);
+      lastLost.set(key, gap.to);
+    },
+    isSkipped: (agent, { writer, page: { number } }) =>
+      (gaps.get(agent) ?? []).some(({ lane, from, to }) => lane === writer && from <= number && number <= to),
+    accuse: (complaint) => void violations.push(complaint),
     get: (id) => entries.get(id),
     entries: () => entries.values(),
     promised: () =>

@@ -1,3 +1,5 @@
+import { createStore, maxClockDriftMs, timestampToMs } from "../../src/base/index.ts";
+import type { LaneLimits } from "../../src/crdt/index.ts";
 import type { Retention } from "../../src/index.ts";
 import {
   defineFlock,
@@ -8,9 +10,9 @@ import {
   type SimulatedRandom,
   type Simulation,
 } from "../../src/testing/index.ts";
-import { createLaneBook, type LaneBook } from "./lanes-book.ts";
+import { createLaneBook } from "./lanes-book.ts";
 import { type LaneMember, openLaneMember, openTasks, tinyLanes, type Viewing } from "./lanes-member.ts";
-import { complaintsOf } from "./lanes-outcome.ts";
+import { complaintsOf, forgottenOf, undeliveredOf } from "./lanes-outcome.ts";
 import type { Tamper } from "./member.ts";
 
 export interface LaneFlockOptions {
@@ -26,17 +28,12 @@ export interface LaneFlockOptions {
   /** Problems of these codes are no failures. */
   expected?: RegExp;
   viewing?: Viewing;
+  limits?: LaneLimits;
+  /** One whose clock is far ahead, a principal of its own, is there until the heal. Default false. */
+  rogue?: boolean;
+  /** Whether what consumers are told of gaps is noted. Default true. */
+  notesGaps?: boolean;
   tamper?: Tamper;
-  /** What must hold besides, in the end. */
-  check?(scene: LaneScene): Iterable<string>;
-}
-
-/** What checks look at in the end. */
-export interface LaneScene {
-  simulation: Simulation;
-  book: LaneBook;
-  members: readonly LaneMember[];
-  joiner: LaneMember;
 }
 
 /** After which nothing that was said may be missing. */
@@ -61,12 +58,19 @@ export const laneFaults: FaultMix = {
   lateReferences: 1,
 };
 
-function drawReplicas(random: SimulatedRandom): FlockReplica[] {
+const hourMs = 3_600_000;
+const yearMs = 365 * 24 * hourMs;
+
+function drawReplicas(random: SimulatedRandom, rogue: boolean): FlockReplica[] {
   const count = random.between(2, 3);
-  return Array.from({ length: count }, (_, index) => ({
+  const honest = Array.from({ length: count }, (_, index) => ({
     name: `m${index}`,
     browser: index > 0 && random.chance(0.35) ? "browser-0" : `browser-${index}`,
+    ...(rogue && { identity: { principal: "honest" } }),
   }));
+  if (!rogue) return honest;
+  const skewMs = random.pick([2 * hourMs, 30 * 24 * hourMs, yearMs, 200 * yearMs]);
+  return [...honest, { name: "rogue", identity: { principal: "rogue" }, skewMs, leaves: true }];
 }
 
 /** A flock whose agents say much on lanes of tiny pages, and views that must show all of it; a failure is one complaint a line. */
@@ -78,12 +82,15 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
     expected = /^refstore\/unavailable$/,
     viewing = {},
   } = options;
-  const { tamper = ({ platform }) => platform, measures = false } = options;
+  const { tamper = ({ platform }) => platform, measures = false, limits = tinyLanes } = options;
+  const { rogue = false, notesGaps = true } = options;
+  const forgets = Object.keys(retention).length > 0;
   return defineFlock<LaneMember>((random) => {
-    const replicas = drawReplicas(random.fork("replicas"));
+    const replicas = drawReplicas(random.fork("replicas"), rogue);
     const book = createLaneBook();
     const rooms = new WeakMap<object, LaneMember>();
     let counter = 0;
+    let lives = 0;
     let world: Simulation | undefined;
     let joiner: LaneMember | undefined;
     let problem: unknown;
@@ -91,7 +98,8 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
     const memberOptions = {
       book,
       retention,
-      limits: tinyLanes,
+      limits,
+      notesGaps,
       tamper,
       viewing,
       onProblem(error: { code: string }) {
@@ -100,13 +108,16 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
     };
 
     function tell(
-      { agent, browser }: LaneMember,
-      topic: string,
+      { agent, browser, name, replica }: LaneMember,
+      to: { to: string } | { topic: string },
       content: string | Record<string, string | number>,
     ) {
-      agent.send({ topic, type: "STATUS", content }).then(
+      agent.send({ ...to, type: "STATUS", content }).then(
         (sent) => {
-          for (const stage of ["local", "relayed"] as const) {
+          const aheadMs = timestampToMs(book.get(sent.id)?.clock ?? 0) - replica.clock.now();
+          if (rogue && aheadMs > maxClockDriftMs) book.accuse(`${name} is ${aheadMs} ms ahead of its wall`);
+          // What the rogue had only here is gone with it.
+          for (const stage of name === "rogue" ? (["relayed"] as const) : (["local", "relayed"] as const)) {
             sent.settled(stage).then(
               () => book.promise(sent.id, stage, browser),
               () => undefined,
@@ -124,7 +135,7 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
       const lacking = [...openTasks(member)].filter(([, { parts }]) => !(own in parts));
       const known = draw.chance(0.8) ? lacking.map(([key]) => key) : [];
       for (const task of known.length > 0 ? known : [`task-${own}-${counter++}`]) {
-        tell(member, "work", { task, part: own, of: replicas.length });
+        tell(member, { topic: "work" }, { task, part: own, of: replicas.length });
       }
     }
 
@@ -144,45 +155,54 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
       },
       acts: {
         say(member, draw) {
-          for (let count = draw.between(1, 7); count > 0; count--) tell(member, "talk", `line ${counter++}`);
+          const to = draw.chance(0.3) ? { to: draw.pick(replicas).name } : { topic: "talk" };
+          for (let count = draw.between(1, 7); count > 0; count--) tell(member, to, `line ${counter++}`);
         },
         work,
       },
       async open(replica, { simulation, name }) {
         world = simulation;
-        const member = await openLaneMember(replica, { ...memberOptions, name, listens });
+        const life = `life ${++lives}`;
+        const member = await openLaneMember(replica, { ...memberOptions, name, life, listens });
         rooms.set(member.room, member);
-        return member;
+        // Whoever had a page before retention took its seal keeps it: the lists of what is live may differ.
+        return forgets ? { ...member, room: { ...member.room, messages: createStore([]) } } : member;
       },
       watch(members) {
         problems();
         for (const member of members) {
-          for (const complaint of openTasksLost(member)) throw new Error(complaint);
+          for (const complaint of [...openTasksLost(member), ...undeliveredOf(book, member)]) {
+            throw new Error(complaint);
+          }
         }
       },
-      views: { said: (room) => rooms.get(room)?.transcript.get("all") ?? [] },
+      views: forgets ? {} : { said: (room) => rooms.get(room)?.transcript.get("all") ?? [] },
       async check(members) {
         problems();
         const simulation = world as Simulation;
-        const present = [...members];
-        await complainOf(complaintsOf({ simulation, book, members: present, measures }));
-        if (!joiner) {
-          const replica = simulation.replica("joiner");
-          joiner = await simulation.until(
-            openLaneMember(replica, { ...memberOptions, name: "joiner", listens: false }),
-          );
+        const outcome = { simulation, book, measures };
+        if (forgets) {
+          await complainOf(forgottenOf({ ...outcome, members }));
+          return;
         }
-        const late = joiner;
-        await simulation.until(late.transcript.ready);
-        await simulation.until(late.tasks.ready);
-        await complainOf(complaintsOf({ simulation, book, members: [...present, late], measures }));
-        await complainOf([...(options.check?.({ simulation, book, members: present, joiner: late }) ?? [])]);
+        await complainOf(complaintsOf({ ...outcome, members }));
+        joiner ??= await openJoiner(simulation);
+        await simulation.until(Promise.all([joiner.transcript.ready, joiner.tasks.ready]));
+        await complainOf(complaintsOf({ ...outcome, members: [joiner] }));
+        const [shown, want] = [joiner, members[0]].map((each) => each?.transcript.get("all")?.join());
+        if (shown !== want) throw new Error("the joiner has not all that the others have");
       },
       onFault({ does, on }) {
         const browser = replicas.find(({ name }) => name === on)?.browser;
         if (browser && ["wipe", "clearData", "powerLoss"].includes(does)) book.lost(browser);
       },
     };
+
+    function openJoiner(simulation: Simulation): Promise<LaneMember> {
+      const identity = rogue ? { identity: { principal: "honest" } } : {};
+      const joining = { ...memberOptions, name: "joiner", life: "only", listens: false };
+      return simulation.until(openLaneMember(simulation.replica("joiner", identity), joining));
+    }
 
     async function complainOf(found: readonly string[] | Promise<readonly string[]>): Promise<void> {
       const complaints = [...new Set(await found)];

@@ -48,6 +48,7 @@ export interface LaneMember {
   readonly replica: SimulatedReplica;
   readonly room: Room;
   readonly agent: Agent;
+  readonly messages: Room["messages"];
   /** Everything that was said, and the same over a snapshot. */
   readonly transcript: View<Transcript>;
   readonly kept: View<Transcript>;
@@ -66,6 +67,10 @@ export interface LaneMemberOptions {
   viewing: Viewing;
   /** Whether its agent listens to everything that is said. */
   listens: boolean;
+  /** Names this life of the member among all. */
+  life: string;
+  /** Whether what it is told of gaps is noted. */
+  notesGaps: boolean;
   onProblem(error: FlockError): void;
 }
 
@@ -104,7 +109,7 @@ export async function openLaneMember(
   replica: SimulatedReplica,
   options: LaneMemberOptions,
 ): Promise<LaneMember> {
-  const { name, book, retention, limits, tamper, viewing, listens, onProblem } = options;
+  const { name, book, retention, limits, tamper, viewing, listens, life, notesGaps, onProblem } = options;
   const room = await replica.open("lab", {
     platform: { ...tamper(replica), lanes: limits },
     retention,
@@ -127,10 +132,14 @@ export async function openLaneMember(
     tasks: room.view({ ...tasks, isClosed: viewing.isClosed ?? isDone }),
   };
   const agent = await room.agent(name);
-  if (listens) {
-    agent.onMessage({ topic: "talk" }, ({ id }) => book.handled(name, id), {
-      consumer: "ear",
+  const consumers = listens ? [{ topic: "talk" }, {}] : [];
+  for (const filter of consumers) {
+    agent.onMessage(filter, ({ id }) => book.handled(name, id), {
+      consumer: filter.topic ?? "direct",
       from: "start",
+      onGap(gap) {
+        if (notesGaps) book.skipped(name, `${life} ${filter.topic}`, gap);
+      },
     });
   }
   let isReady = false;
@@ -148,6 +157,7 @@ export async function openLaneMember(
     replica,
     room,
     agent,
+    messages: room.messages,
     isReady: () => isReady,
     seen: new Map(),
   };

@@ -1,3 +1,4 @@
+import type { Entry } from "../../src/crdt/entry.ts";
 import { readMessage } from "../../src/index.ts";
 import { parseDocumentName } from "../../src/protocol/index.ts";
 import type { Simulation } from "../../src/testing/index.ts";
@@ -19,6 +20,7 @@ export async function complaintsOf(outcome: Outcome): Promise<string[]> {
   for (const member of members) {
     found.push(...misfolded(book, member), ...unheard(book, member));
     if (found.length === 0) found.push(...(await lostTasks(simulation, book, member)));
+    if (found.length === 0) found.push(...(await misread(simulation, book, member)));
   }
   if (measures && found.length === 0) found.push(...leftovers(simulation));
   return found;
@@ -41,15 +43,80 @@ function* misfolded(book: LaneBook, { name, transcript, kept, isReady }: LaneMem
   }
 }
 
+/** What a healed flock must not show whose history is cut: what can be read still was heard, and of the rest a gap tells. */
+export async function forgottenOf({ simulation, book, members }: Outcome): Promise<string[]> {
+  const found: string[] = [];
+  for (const member of members) {
+    for (const entry of book.entries()) {
+      const { id } = entry;
+      if (!book.promised().has(id) || !isFor(member.name, entry) || book.isHandled(member.name, id)) continue;
+      if (!book.isSkipped(member.name, entry)) found.push(`${member.name} never heard ${id}, nor of its end`);
+    }
+    for (const id of await historyOf(simulation, member, "oldest")) {
+      const entry = book.get(id);
+      if (!entry || !isFor(member.name, entry) || book.isHandled(member.name, id)) continue;
+      found.push(`${member.name} never heard ${id}, which it can read still`);
+    }
+  }
+  return found;
+}
+
+/** PROP-24: what is shown as delivered and was neither handled nor said to be lost. */
+export function* undeliveredOf(book: LaneBook, { messages }: LaneMember): Iterable<string> {
+  for (const { id, to, stage } of messages.get()) {
+    const entry = book.get(id);
+    if (to === undefined || stage !== "delivered" || !entry) continue;
+    if (!book.isHandled(to, id) && !book.isSkipped(to, entry)) yield `${id} counts as delivered to ${to}`;
+  }
+}
+
+/** Whether an agent is to hear of an entry. */
+function isFor(name: string, entry: Entry): boolean {
+  const message = readMessage(entry);
+  if (message?.topic === "talk") return message.from.split(".")[1] !== name;
+  return message?.to === name;
+}
+
 /** What the member's agent was to hear and did not. */
-function* unheard(book: LaneBook, { name, transcript, room }: LaneMember): Iterable<string> {
-  if (!room.agents.get().some((agent) => agent.name === name) || name === "joiner") return;
+function* unheard(book: LaneBook, { name, transcript }: LaneMember): Iterable<string> {
+  if (name === "joiner") return;
   for (const id of transcript.get("all") ?? []) {
     const entry = book.get(id);
-    const message = entry && readMessage(entry);
-    if (message?.topic !== "talk" || message.from.split(".")[1] === name) continue;
-    if (!book.isHandled(name, id)) yield `${name} never heard ${id}`;
+    if (entry && isFor(name, entry) && !book.isHandled(name, id)) yield `${name} never heard ${id}`;
   }
+}
+
+async function historyOf(
+  simulation: Simulation,
+  { room }: LaneMember,
+  order: "oldest" | "newest",
+): Promise<string[]> {
+  const ids: string[] = [];
+  const read = async (): Promise<void> => {
+    for await (const { id } of room.history({ order })) ids.push(id);
+  };
+  await simulation.until(read());
+  return ids;
+}
+
+/** PROP-21: history, either way, is everything; in its order, unless a clock that was put back parts a lane from it. */
+async function misread(simulation: Simulation, book: LaneBook, member: LaneMember): Promise<string[]> {
+  const entries = book.inOrder(member.transcript.get("all") ?? []);
+  const isAlong = new Map<string, number>();
+  const isSteady = entries.every(({ writer, page }) => {
+    const last = isAlong.get(writer) ?? 0;
+    isAlong.set(writer, page.number);
+    return page.number >= last;
+  });
+  const textOf = (ids: readonly string[]): string => (isSteady ? ids : [...ids].sort()).join(" ");
+  const want = textOf(entries.map(({ id }) => id));
+  const found: string[] = [];
+  for (const order of ["oldest", "newest"] as const) {
+    const ids = await historyOf(simulation, member, order);
+    const read = textOf(order === "oldest" ? ids : ids.reverse());
+    if (read !== want) found.push(`the history of ${member.name} is not everything:\n  ${read}\n  ${want}`);
+  }
+  return found;
 }
 
 /** PROP-22: tasks whose state, wherever it has to be found, lacks a part. */
@@ -66,15 +133,15 @@ async function lostTasks(simulation: Simulation, book: LaneBook, member: LaneMem
     const state = await simulation.until(member.tasks.fetch(key));
     const wanted = JSON.stringify(Object.entries(parts).sort());
     for (const task of [state, ...(inMemory ? [inMemory] : [])]) {
-      if (textOf(task) !== wanted) {
-        found.push(`${member.name} has of ${key} only ${textOf(task)}, not ${wanted}`);
+      if (partsOf(task) !== wanted) {
+        found.push(`${member.name} has of ${key} only ${partsOf(task)}, not ${wanted}`);
       }
     }
   }
   return found;
 }
 
-const textOf = (task: Task | undefined): string => JSON.stringify(Object.entries(task?.parts ?? {}));
+const partsOf = (task: Task | undefined): string => JSON.stringify(Object.entries(task?.parts ?? {}));
 
 /** PROP-26: documents at the relay past the live window of their lane. */
 function* leftovers({ relay }: Simulation): Iterable<string> {

@@ -1,17 +1,19 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { encodeAppend, pageRoot } from "../../src/protocol/index.ts";
+import { equalBytes } from "../../src/base/index.ts";
+import { encodeAppend, encodeClocks, maxPageEntries, pageRoot } from "../../src/protocol/index.ts";
 
-const batch = fc.oneof(
-  fc.uint8Array({ maxLength: 300 }),
-  fc.nat({ max: 40_000 }).map((length) => new Uint8Array(length).fill(7)),
-);
+const lengths = fc.oneof(fc.nat({ max: 300 }), fc.nat({ max: 20_000 }));
 const appended = fc.record({
   client: fc.oneof(fc.nat({ max: 300 }), fc.integer({ min: 0, max: 2 ** 32 - 1 })),
-  batches: fc.array(batch, { minLength: 1, maxLength: 200, size: "max" }),
-  at: fc.nat(),
+  batches: fc.array(lengths, { minLength: 1, maxLength: 6 }).map((all) => all.map(bytesOf)),
+  at: fc.nat({ max: 5 }),
 });
+
+function bytesOf(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 7 + length) % 256);
+}
 
 /** What Yjs makes of batches that are pushed one by one: an update each, and one from a clock on. */
 function pushed(client: number, batches: readonly Uint8Array[], from: number) {
@@ -20,10 +22,7 @@ function pushed(client: number, batches: readonly Uint8Array[], from: number) {
   const updates: Uint8Array[] = [];
   document.on("update", (update: Uint8Array) => updates.push(update));
   for (const each of batches) document.getArray(pageRoot).push([[each]]);
-  const vector = Y.encodeStateVectorFromUpdate(
-    Y.mergeUpdates([new Uint8Array([0, 0]), ...updates.slice(0, from)]),
-  );
-  return { updates, rest: Y.encodeStateAsUpdate(document, vector) };
+  return { updates, rest: Y.encodeStateAsUpdate(document, encodeClocks(new Map([[client, from]]))) };
 }
 
 describe("the update of an append", () => {
@@ -32,11 +31,21 @@ describe("the update of an append", () => {
       fc.property(appended, ({ client, batches, at }) => {
         const from = at % batches.length;
         const yjs = pushed(client, batches, from);
-        expect(encodeAppend(client, from, batches.slice(from, from + 1))).toEqual(yjs.updates[from]);
-        expect(encodeAppend(client, from, batches.slice(from))).toEqual(yjs.rest);
+        const one = encodeAppend(client, from, batches.slice(from, from + 1));
+        expect(equalBytes(one, yjs.updates[from] as Uint8Array)).toBe(true);
+        expect(equalBytes(encodeAppend(client, from, batches.slice(from)), yjs.rest)).toBe(true);
       }),
       { numRuns: 60 },
     );
+  });
+
+  it("LANE-16: so it is for as many batches as a page may have", () => {
+    const batches = Array.from({ length: maxPageEntries }, (_, index) => bytesOf(index % 3));
+    for (const from of [0, 127, 128, 1_000]) {
+      expect(equalBytes(encodeAppend(7, from, batches.slice(from)), pushed(7, batches, from).rest)).toBe(
+        true,
+      );
+    }
   });
 
   it("LANE-16: control: another clock, client or batch is another update", () => {

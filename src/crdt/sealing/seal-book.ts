@@ -1,7 +1,14 @@
 import * as decoding from "lib0/decoding";
 import * as encoding from "lib0/encoding";
 import { fromHex, sha256Hex, type Timestamp, toHex } from "../../base/index.ts";
-import { comparePages, encodeSeal, type PageLink, type PageName } from "../../protocol/index.ts";
+import {
+  comparePages,
+  encodeSeal,
+  type LaneMarks,
+  type PageLink,
+  type PageName,
+  parsePageName,
+} from "../../protocol/index.ts";
 import type { Page } from "../page.ts";
 import type { KeyValueStore, StoredChange, StoredValue } from "../persistence/port.ts";
 
@@ -50,6 +57,15 @@ export async function sealPage(
     bytes: seal.length,
     newest: Math.min(newest, latest),
   };
+}
+
+/**
+ * The low-water mark where marks are of the lane that the book is of, else 0: of a copied profile the register may come
+ * to speak of the copy's pages.
+ */
+export function ownLow(marks: LaneMarks | undefined, seals: Pick<SealBook, "get">): number {
+  const head = marks && parsePageName(marks.head.page);
+  return head && seals.get(head.number)?.hash === marks.head.hash ? marks.low : 0;
 }
 
 /** Reads the seals that a writer's database names; each record is decoded once it is asked for. */

@@ -247,7 +247,8 @@ export function createSealer(options: SealerOptions): Sealer {
       }
       const offered = { relayed: false };
       offers.set(number, offered);
-      options.pages.relayed(hash, { signal }).then(
+      // A signal of its own: Node warns of a leak where eleven listen to one.
+      options.pages.relayed(hash, { signal: AbortSignal.any([signal]) }).then(
         () => {
           offered.relayed = true;
           wake();

@@ -1,16 +1,11 @@
 import * as z from "zod/mini";
 import type { Clock, Undo } from "../../base/index.ts";
-import type { Presence } from "../../protocol/index.ts";
+import { type Presence, presenceSchema } from "../../protocol/index.ts";
 import type { OpenTabChannel } from "./port.ts";
 
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array);
 const session = z.string().check(z.regex(/^[A-Za-z0-9_-]{11}$/));
 const documentName = z.string().check(z.maxLength(400));
-const presence = z.object({
-  session,
-  writers: z.array(z.string()),
-  awareness: z.nullable(z.record(z.string(), z.unknown())),
-});
 
 // A discriminated union, and tuples, would add a kilobyte to every page.
 const tabMessageSchema = z.union([
@@ -36,7 +31,7 @@ const tabMessageSchema = z.union([
     to: session,
     caughtUp: z.optional(z.boolean()),
   }),
-  z.object({ type: z.literal("presence"), from: session, presence }),
+  z.object({ type: z.literal("presence"), from: session, presence: presenceSchema }),
   z.object({ type: z.literal("bye"), from: session }),
 ]);
 

@@ -26,14 +26,14 @@ export interface View<State> extends Closable {
   status(key: string): KeyStatus | undefined;
   /**
    * Resolves once the view holds all that it is opened over; at once where nothing has to be read. Waits for the network
-   * where sealed pages have to come from there. Rejects with `crdt/closed` where the view closes before.
+   * where sealed pages have to come from there. A lane that lies, or whose pages nobody has, is told as a problem, left
+   * out and tried again. Rejects with `crdt/closed` where the view closes before.
    */
   readonly ready: Promise<void>;
   /**
    * The state of a key, also of one that was closed and let go of: from memory, the view's snapshot, or all of history.
    *
-   * @throws `crdt/closed`, and where history has to be read `crdt/history-corrupt`, `refstore/not-found`,
-   * `refstore/unavailable`
+   * @throws `crdt/closed`, and `refstore/unavailable` where history has to be read and is out of reach
    */
   fetch(key: string, options?: { signal?: AbortSignal }): Promise<State | undefined>;
   /** Called with each key that an arrival touched, once for each arrival. */

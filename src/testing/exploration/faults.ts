@@ -225,7 +225,7 @@ export const faults: Readonly<Record<FaultName, Fault>> = {
   skew: ofTab(
     (member, { value = 0 }) => member.skew(value),
     undefined,
-    (random) => ({ value: random.pick([-24, -1, 1, 24]) * hourMs }),
+    (random) => ({ value: random.pick([-30 * 24, -24, -1, 1, 24, 30 * 24]) * hourMs }),
   ),
   fullDisk: impairedBrowser(() => ({ full: true }), { full: false }, lasting),
   slowDisk: impairedBrowser(({ value = 0 }) => ({ slowMs: value }), { slowMs: 0 }, bySome(50, 500, 5_000)),
