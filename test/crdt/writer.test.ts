@@ -250,6 +250,37 @@ describe("stages", () => {
     await again.writer.close();
   });
 
+  it("STORE-3: a write after a failed one waits for its own outcome", async () => {
+    const { writer, append, state } = await setUpWriter();
+    state.fails = true;
+    const lost = append("a");
+    await expect(lost.settled("local")).rejects.toMatchObject({ code: "crdt/storage-failed" });
+    state.fails = false;
+    await append("b").settled("local");
+    await lost.settled("local");
+    await writer.close();
+  });
+
+  it("STORE-1: until all that went out is stored, a writer does not confirm, and tells other tabs nothing of it", async () => {
+    const { writer, link, append, state, told } = await setUpWriter();
+    link.online(true);
+    expect(await writer.confirm()).toBe(true);
+    state.fails = true;
+    append("a");
+    writer.setRegister(register(["unstored"]));
+    await writer.flush();
+    expect(laneUploads(link)).toHaveLength(1);
+    expect([await writer.confirm(), told]).toEqual([false, []]);
+    const offered = [...writer.documents()].map(([name, document]) => [name, clocksIn(document).size]);
+    expect(offered).toEqual([
+      [`register/${writer.id}`, 0],
+      [expect.stringContaining("lane/"), 0],
+    ]);
+    state.fails = false;
+    expect([await writer.confirm(), told.length]).toEqual([true, 2]);
+    await writer.close();
+  });
+
   it("STORE-3: what could not be stored is tried again at a flush", async () => {
     const { writer, append, state, persistence } = await setUpWriter();
     state.fails = true;

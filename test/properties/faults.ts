@@ -105,6 +105,23 @@ export const forgetfulDisk: Tamper = unfaithfulDisk((_, { put = [], ...change })
   return cursor.length > 0 ? { ...change, put: cursor } : { ...change, put };
 });
 
+/** A disk that says of a writer's refused writes that they are done, so that the cursor goes past them. */
+export const eagerCursor: Tamper = ({ platform }) => {
+  const { persistence } = platform;
+  if (!persistence) return platform;
+  return {
+    ...platform,
+    persistence: {
+      ...persistence,
+      async open(name, options) {
+        const store: KeyValueStore = await persistence.open(name, options);
+        if (!name.includes("/writer/")) return store;
+        return { ...store, write: (change) => store.write(change).catch(() => undefined) };
+      },
+    },
+  };
+};
+
 /** Handlers that acknowledge first and work afterwards. */
 export const hastyHandling: Handling = async (finish) => {
   void finish().catch(() => undefined);

@@ -1,7 +1,14 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { list, type Persistence, type Room } from "../../src/index.ts";
-import { createSimulation, type SimulatedReplica, type Simulation } from "../../src/testing/index.ts";
-import { relayCode } from "./flock.ts";
+import {
+  createSimulation,
+  explore,
+  type FaultMix,
+  type FlockStep,
+  type SimulatedReplica,
+  type Simulation,
+} from "../../src/testing/index.ts";
+import { flockScenario, relayCode } from "./flock.ts";
 
 const state = { kept: list<string>() };
 type Lab = Room<typeof state>;
@@ -163,5 +170,71 @@ describe("what simulated runs brought to light stays mended", () => {
     await simulation.until(agent.send({ topic: "news", type: "STATUS", content: "third" }));
     await simulation.advance(1_000);
     expect(said(sleepy)).toEqual(["first", "missed", "third"]);
+  });
+});
+
+const storageFails = /^(crdt\/storage|refstore\/)/;
+
+/** Steps that a failure was shrunk to, with the seed of their world. */
+const shrunk: readonly { title: string; seed: number; faults: FaultMix; steps: readonly FlockStep[] }[] = [
+  {
+    title: "what the disk refused comes back from the relay after a crash",
+    seed: 11,
+    faults: { fullDisk: 8, crash: 5 },
+    steps: [
+      { afterMs: 200, does: "fullDisk", on: "replica-1", forMs: 20000 },
+      { afterMs: 7614, does: "edit", on: "replica-2", draw: 168 },
+      { afterMs: 92, does: "edit", on: "replica-2", draw: 286 },
+      { afterMs: 343, does: "fullDisk", on: "replica-1", forMs: 20000 },
+      { afterMs: 196, does: "edit", on: "replica-1", draw: 6911 },
+      { afterMs: 10405, does: "send", on: "replica-1", draw: 0 },
+      { afterMs: 314, does: "edit", on: "replica-1", draw: 0 },
+      { afterMs: 258, does: "edit", on: "replica-0", draw: 9673 },
+      { afterMs: 239, does: "edit", on: "replica-2", draw: 0 },
+      { afterMs: 291, does: "edit", on: "replica-1", draw: 5949 },
+      { afterMs: 241, does: "edit", on: "replica-0", draw: 0 },
+      { afterMs: 69, does: "crash", on: "replica-1", forMs: 300 },
+    ],
+  },
+  {
+    title: "a writer of which the relay has more than its database leaves nothing pending",
+    seed: 165,
+    faults: { abortedWrites: 8, crash: 5, relayReset: 0 },
+    steps: [
+      { afterMs: 40, does: "send", on: "replica-0", draw: 4088 },
+      { afterMs: 15, does: "abortedWrites", on: "replica-1", forMs: 100, value: 0.5 },
+      { afterMs: 32, does: "send", on: "replica-0", draw: 7926 },
+      { afterMs: 10, does: "send", on: "replica-1", draw: 0 },
+      { afterMs: 0, does: "send", on: "replica-1", draw: 7691 },
+      { afterMs: 11, does: "crash", on: "replica-0", forMs: 50 },
+      { afterMs: 0, does: "send", on: "replica-1", draw: 0 },
+      { afterMs: 24, does: "abortedWrites", on: "replica-1", forMs: 100, value: 0.1 },
+      { afterMs: 0, does: "send", on: "replica-1", draw: 0 },
+      { afterMs: 0, does: "send", on: "replica-1", draw: 3669 },
+      { afterMs: 20, does: "close", on: "replica-1", forMs: 5000 },
+      { afterMs: 1316, does: "send", on: "replica-0", draw: 0 },
+      { afterMs: 0, does: "abortedWrites", on: "replica-0", forMs: 200, value: 0.5 },
+      { afterMs: 13, does: "send", on: "replica-0", draw: 0 },
+      { afterMs: 2, does: "send", on: "replica-0", draw: 0 },
+      { afterMs: 7, does: "relaySleep" },
+      { afterMs: 4, does: "close", on: "replica-0", forMs: 2000 },
+      { afterMs: 2, does: "crash", on: "replica-0", forMs: 1000 },
+    ],
+  },
+  {
+    title: "a writer that a copied profile writes on is read as everybody else reads it",
+    seed: 8,
+    faults: { clone: 3, relayReset: 0 },
+    steps: [
+      { afterMs: 100, does: "clone", on: "replica-0" },
+      { afterMs: 182, does: "send", on: "replica-1", draw: 0 },
+    ],
+  },
+];
+
+describe("what shrunk runs brought to light stays mended", () => {
+  it.each(shrunk)("PROP-13 $title", async ({ seed, faults, steps }) => {
+    const scenario = flockScenario({ expected: storageFails, faults });
+    await explore(scenario, { relay: relayCode, seeds: [seed], steps, shrinkRuns: 0 });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { forgetfulDisk, isCaught } from "./faults.ts";
+import { eagerCursor, forgetfulDisk, isCaught } from "./faults.ts";
 import { type FlockOptions, flockScenario, playFlock } from "./flock.ts";
 import { forSeeds, seedsFor } from "./seeds.ts";
 
@@ -8,6 +8,14 @@ const lost: FlockOptions = {
   expected: /^(crdt\/storage|refstore\/)/,
   // What only a lost browser and the relay had, nobody may bring back to a relay that forgot it.
   faults: { powerLoss: 6, wipe: 3, relayReset: 0 },
+};
+
+/** What each refuses, loses or doubles is drawn beside everything else that may befall a flock. */
+const refusing: Record<string, FlockOptions> = {
+  "a full disk": { faults: { fullDisk: 8, crash: 5, relayReset: 0 } },
+  "a disk that aborts writes": { faults: { abortedWrites: 8, crash: 5, relayReset: 0 } },
+  "data cleared under open tabs": { faults: { clearData: 8, relayReset: 0 } },
+  "a copied profile": { faults: { clone: 3, relayReset: 0 } },
 };
 
 describe("a flock on bad machines", () => {
