@@ -262,6 +262,32 @@ describe("a writer that was written elsewhere too", () => {
     expect(tab.pool.stageOf({ writer: id, page: { number: 1, client: 999 }, index: 0 })).toBeUndefined();
   });
 
+  it("WRITER-5: where the device refuses the new writer, it is asked again, and the agent goes on meanwhile", async () => {
+    const persistence = createInMemoryPersistence();
+    let isFull = false;
+    const tab = await openTab({
+      ...persistence,
+      async open(name) {
+        const store = await persistence.open(name);
+        const write: typeof store.write = (change) =>
+          isFull ? Promise.reject(new Error("disk full")) : store.write(change);
+        return { ...store, write };
+      },
+    });
+    const { writer, id } = await openWritten(tab);
+    isFull = true;
+    const { name, update } = strangePage(id);
+    tab.pool.foreign(nameOf(name), update);
+    await until(() => tab.problems.length > 0);
+    expect([writer.id, tab.pool.isFrozen(id)]).toEqual([id, false]);
+    isFull = false;
+    await until(() => {
+      tab.clock.advance(1_000);
+      return writer.id !== id;
+    });
+    expect([tab.pool.isFrozen(id), writer.register()?.capabilities]).toEqual([true, ["plan"]]);
+  });
+
   it("WRITER-5: an agent that closes meanwhile leaves nobody open", async () => {
     const tab = await openTab(createInMemoryPersistence());
     const { id } = await openWritten(tab);

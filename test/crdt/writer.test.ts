@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
+import { clocksIn } from "../../src/crdt/clocks.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import { parseEntryId } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
