@@ -178,7 +178,4 @@ test("E2E-39: a room that has said far more than stays live shows its whole repo
       .toEqual({ credits, tabs, done, said: String(said) });
     await expect.poll(() => shownReport(page)).toEqual(before);
   }
-  await pages[0]?.screenshot({
-    path: process.env["FLOCKSTATE_SCREENSHOT"] ?? "test-results/demo-sealed.png",
-  });
 });

@@ -43,10 +43,11 @@ export async function liveBytes(): Promise<{ reader: number; bare: number }> {
   const between = heapBytes();
   const documents: Y.Doc[] = [];
   for (let done = 0; done < messages; done += pageLength) {
-    const document = new Y.Doc();
-    documents.push(document);
+    const [source, target] = [new Y.Doc(), new Y.Doc()];
+    source.on("update", (update: Uint8Array) => Y.applyUpdate(target, update));
+    documents.push(target);
     for (let index = done; index < Math.min(messages, done + pageLength); index++) {
-      document.getArray("log").push([entry(index).body]);
+      source.getArray("log").push([entry(index).body]);
     }
   }
   const after = heapBytes();

@@ -233,7 +233,7 @@ const shrunk: readonly { title: string; seed: number; faults: FaultMix; steps: r
 ];
 
 describe("what shrunk runs brought to light stays mended", () => {
-  it.each(shrunk)("PROP-13 $title", async ({ seed, faults, steps }) => {
+  it.each(shrunk)("PROP-14 $title", async ({ seed, faults, steps }) => {
     const scenario = flockScenario({ expected: storageFails, faults });
     await explore(scenario, { relay: relayCode, seeds: [seed], steps, shrinkRuns: 0 });
   });

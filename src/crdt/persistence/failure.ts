@@ -31,9 +31,13 @@ export function storageFailed(what: string, reason: StorageFailure, cause?: unkn
  *
  * @example
  * ```ts
+ * const room = await openRoom("lab-3");
+ * let banner = "";
  * room.onProblem((problem) => {
- *   if (storageFailureOf(problem) === "quota") showBanner("This device is full.");
+ *   if (storageFailureOf(problem) === "quota") banner = "This device is full.";
  * });
+ * await room.close();
+ * banner; // ""
  * ```
  */
 export function storageFailureOf(error: unknown): StorageFailure | undefined {

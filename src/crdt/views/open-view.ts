@@ -241,7 +241,10 @@ export function openView<State>(
       if (kept) return kept.state as State;
       const wants = (each: string): boolean => each === key;
       const past = await readBack(lanes, order, { keyOf: guarded.key, wants, signal });
-      return keys.stateOf(key, inOrder(past.placed.get(key), keys.liveOf(wants).get(key)));
+      return keys.stateOf(
+        key,
+        inOrder(past.placed.get(key), past.live.get(key), keys.liveOf(wants).get(key)),
+      );
     },
     subscribe: (listener) => touched.on(listener),
     onChange: (listener) => hooks.on(listener),

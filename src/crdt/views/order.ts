@@ -93,6 +93,8 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
   const controller = new AbortController();
   const { signal } = controller;
   let isReading = false;
+  /** What failed is to be tried once more, also by an iteration that has passed it. */
+  let isDueAgain = false;
 
   const retry = createRetry({ clock, onProblem, task: readAgain });
   const sealed = createSealedClocks({
@@ -209,26 +211,30 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
   async function readWanted(): Promise<void> {
     if (isReading) return;
     isReading = true;
-    // What is wanted meanwhile is met by the same iteration.
-    for (const parent of wanted) {
-      if (failed.has(parent)) continue;
-      try {
-        await sealed.read(parent, { signal });
-        wanted.delete(parent);
-        const placed = placeAll(letGo(parent));
-        if (placed.length > 0) changed.emit({ arrived: [], placed });
-      } catch (failure) {
-        if (signal.aborted) return;
-        failed.add(parent);
-        retry.failed(failure);
+    do {
+      isDueAgain = false;
+      // What is wanted meanwhile is met by the same iteration.
+      for (const parent of wanted) {
+        if (failed.has(parent)) continue;
+        try {
+          await sealed.read(parent, { signal });
+          wanted.delete(parent);
+          const placed = placeAll(letGo(parent));
+          if (placed.length > 0) changed.emit({ arrived: [], placed });
+        } catch (failure) {
+          if (signal.aborted) return;
+          failed.add(parent);
+          retry.failed(failure);
+        }
       }
-    }
+    } while (isDueAgain);
     isReading = false;
     if (failed.size === 0) retry.succeeded();
   }
 
   function readAgain(): void {
     failed.clear();
+    isDueAgain = true;
     void readWanted();
   }
 

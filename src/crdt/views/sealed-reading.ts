@@ -12,6 +12,8 @@ export interface ReadBack {
   readonly placed: Map<string, Map<string, Placed>>;
   /** Ids of those that wait for a parent. */
   readonly waiting: string[];
+  /** The entries that were live when the reading ended. */
+  readonly live: Map<string, Map<string, Placed>>;
 }
 
 export interface ReadBackOptions extends ReadOptions {
@@ -22,8 +24,8 @@ export interface ReadBackOptions extends ReadOptions {
 }
 
 /**
- * Reads entries of some keys from the sealed pages; what is live is left to the caller, and what nobody can read is left
- * out.
+ * Reads entries of some keys from the sealed pages, and from those that were let go of meanwhile; what nobody can read is
+ * left out.
  *
  * @throws what reading history throws of pages that are out of reach
  */
@@ -51,12 +53,14 @@ export async function readBack(
     }
   }
 
-  if (pages) {
-    for (const name of pages) {
-      const page = await sealedPage(lanes, name, options);
-      if (page) await take(page);
+  async function readSealed(): Promise<void> {
+    if (pages) {
+      for (const name of pages) {
+        const page = await sealedPage(lanes, name, options);
+        if (page) await take(page);
+      }
+      return;
     }
-  } else {
     for (const writer of allWriters(lanes)) {
       if (!lanes.history.marks(writer)) continue;
       await skipUnreadable(async () => {
@@ -64,7 +68,17 @@ export async function readBack(
       });
     }
   }
-  return { placed, waiting };
+
+  const released: LoggedPage[] = [];
+  const undo = lanes.log.released.on(({ page }) => released.push(page));
+  try {
+    await readSealed();
+    // What was live, and skipped, when its turn came; more may be let go of while they are taken.
+    for (const page of released) await take(page);
+    return { placed, waiting, live: liveEntries(lanes, order, { keyOf, wants }) };
+  } finally {
+    undo();
+  }
 }
 
 /** The sealed page of this name; undefined where the chain has none, and where nobody can read it. */

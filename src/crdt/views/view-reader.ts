@@ -223,7 +223,7 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
       if (stale.get(key) !== from) continue;
       stale.delete(key);
       const told = from === "pages" ? keys.folds.get(key)?.told : pastOf(key, read.placed.get(key));
-      const fold = keys.rebuild(key, inOrder(read.placed.get(key), live.get(key)));
+      const fold = keys.rebuild(key, inOrder(read.placed.get(key), read.live.get(key), live.get(key)));
       if (fold) fold.told = told;
     }
     onPause();
