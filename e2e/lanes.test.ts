@@ -134,6 +134,7 @@ test("E2E-32: storage that is cleared while pages are sealed loses nothing that 
   const first = await join({ browser, lanes, agents: ["planner"] });
   const before = await say(first, "planner", { count: 400 });
   const writer = await first.page.evaluate(() => harness.agentNamed("planner").writer);
+  await first.synced();
   await sealedDownTo(relay.url, room, 4);
   expect(pageNumber(before.at(-1))).toBeGreaterThan(4);
   await first.page.evaluate(() => {
@@ -190,6 +191,7 @@ test("E2E-33: of two tabs one writes and seals; the other lets go as well, and s
   const two = await join({ browser, lanes });
   for (const tab of [one, two]) await openTalks(tab);
   const ids = await say(one, "planner", { count: 600, conversation: "both" });
+  await one.synced();
   await sealedDownTo(relay.url, room, 4);
   await expectHistory([one, two], ids);
   await expect.poll(async () => (await talk(two)).states).toEqual((await talk(one)).states);

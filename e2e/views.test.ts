@@ -1,15 +1,7 @@
 import { expect } from "@playwright/test";
 import type { Client } from "./support/client.ts";
 import { test } from "./support/fixtures.ts";
-import {
-  expectHistory,
-  relayPages,
-  say,
-  sealedDownTo,
-  sealing,
-  shortPages,
-  storedPages,
-} from "./support/lanes.ts";
+import { expectHistory, say, sealedDownTo, sealing, shortPages, storedPages } from "./support/lanes.ts";
 
 test.describe.configure({ timeout: 300_000 });
 
@@ -48,8 +40,8 @@ test("E2E-38: a view of open tasks keeps their pages while the writer in another
   await expect.poll(async () => Object.keys((await tasks(reader)).states).length).toBe(6);
   await answer(reader, requests.slice(0, 3));
   await say(writer, "planner", { count: 500 });
-  await sealedDownTo(relay.url, room, 6);
-  expect(await relayPages(relay.url, room)).not.toContain(pageOfTasks);
+  await writer.synced();
+  expect(await sealedDownTo(relay.url, room, 6)).not.toContain(pageOfTasks);
 
   // What no task is in has gone, and what open ones are in has stayed; so it has over a reload.
   const open = Object.fromEntries(requests.slice(3).map((id) => [id, { asked: 1, answers: 0 }]));
@@ -96,6 +88,7 @@ test("E2E-40: answers whose questions are sealed are shown and folded, live or r
   await answer(reader, requests);
   const answers = (await reader.messageIds()).filter((id) => !requests.includes(id));
   const chatter = await say(writer, "planner", { count: 500 });
+  await writer.synced();
   await sealedDownTo(relay.url, room, 6);
   const all = [...requests, ...answers, ...chatter];
 
@@ -109,6 +102,7 @@ test("E2E-40: answers whose questions are sealed are shown and folded, live or r
     await expect.poll(() => client.page.evaluate(() => harness.foldHistory()), sealing).toEqual(all);
   }
   const more = await say(reader, "critic", { count: 500 });
+  await reader.synced();
   await sealedDownTo(relay.url, room, 10);
   clients.push(await join({ lanes }));
   for (const client of clients) {

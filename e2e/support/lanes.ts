@@ -32,7 +32,7 @@ export async function relayPages(relay: string, room: string): Promise<string[]>
   }
 }
 
-/** Waits until the relay has at most so many pages, and gives their names. */
+/** Waits until the relay, which has been sent everything, has at most so many pages; gives their names. */
 export async function sealedDownTo(relay: string, room: string, atMost: number): Promise<string[]> {
   await expect
     .poll(async () => (await relayPages(relay, room)).length, { message: "pages at the relay", ...sealing })

@@ -17,7 +17,8 @@ export interface LaneLimits {
 export const defaultLaneLimits: LaneLimits = {
   pageEntries: maxPageEntries,
   pageBytes: maxPageBytes,
-  liveEntries: maxPageEntries,
-  liveBytes: maxPageBytes,
+  // Half a page: however long a lane is, from half to one and a half pages of it are live when a room opens.
+  liveEntries: maxPageEntries / 2,
+  liveBytes: maxPageBytes / 2,
   livePages: 64,
 };

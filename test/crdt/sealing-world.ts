@@ -7,7 +7,7 @@ import {
   sha256Hex,
 } from "../../src/base/index.ts";
 import { createEntryLog } from "../../src/crdt/entry-log.ts";
-import { defaultRetention, type PageStore, type Retention } from "../../src/crdt/index.ts";
+import { defaultLaneLimits, defaultRetention, type PageStore, type Retention } from "../../src/crdt/index.ts";
 import { createPage, type Page } from "../../src/crdt/page.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { KeyValueStore } from "../../src/crdt/persistence/port.ts";
@@ -24,11 +24,16 @@ import {
   formatPageName,
   type Json,
   type LaneMarks,
+  maxPageBytes,
+  maxPageEntries,
   parseDocumentName,
   parseEntryId,
 } from "../../src/protocol/index.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
 import { random, register, writerName } from "./writer-harness.ts";
+
+/** A window of one whole page. */
+export const limits = { ...defaultLaneLimits, liveEntries: maxPageEntries, liveBytes: maxPageBytes };
 
 /** What a relay has: documents and sealed pages; all that a reader elsewhere can ever see. */
 export interface ModelRelay {
@@ -285,6 +290,7 @@ export function createWorld() {
       link: alone ? undefined : link,
       pages,
       retention: { ...defaultRetention, ...options.retention },
+      limits,
       onPending: () => undefined,
       onProblem: (error) => problems.push(error),
     });

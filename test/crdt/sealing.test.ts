@@ -12,6 +12,7 @@ import {
   createWorld,
   eventually,
   heads,
+  limits,
   numbers,
   pageKeys,
   rest,
@@ -23,7 +24,7 @@ import { writerName } from "./writer-harness.ts";
 describe("the live window", () => {
   const page = (length: number, bytes: number) => ({ page: { length, bytes } });
 
-  it("SEAL-1: a page lies beyond once the newer ones hold 1,024 entries or 256 KiB, or are 64", () => {
+  it("SEAL-1: a page lies beyond once the newer ones hold 512 entries or 128 KiB, or are 64", () => {
     const { liveEntries: entries, liveBytes: bytes } = defaultLaneLimits;
     const cases: [ReturnType<typeof page>[], number][] = [
       [[], 0],
@@ -32,7 +33,7 @@ describe("the live window", () => {
       [[page(1, 1), page(entries, 1)], 1],
       [[page(1, 1), page(1, bytes - 1)], 0],
       [[page(1, 1), page(1, bytes)], 1],
-      [[page(1, 1), page(1, 1), page(600, 1), page(600, 1)], 2],
+      [[page(1, 1), page(1, 1), page(300, 1), page(300, 1)], 2],
       [Array.from({ length: 64 }, () => page(1, 1)), 0],
       [Array.from({ length: 67 }, () => page(1, 1)), 3],
     ];
@@ -495,7 +496,7 @@ describe("crashes", () => {
     const sizes = log.pages(writerName).map(({ entries }) => ({
       page: { length: entries.length, bytes: entries.length * 100_000 },
     }));
-    if (countBeyondWindow(sizes) > 0 || world.marks()?.low !== live[0]) return false;
+    if (countBeyondWindow(sizes, limits) > 0 || world.marks()?.low !== live[0]) return false;
     return [numbers(world.livePages()), pageKeys(await world.databaseKeys())].every(
       (present) => present.join() === live.join(),
     );

@@ -141,6 +141,36 @@ describe("views over what is sealed", () => {
     expect(replica.views.order.effectiveOf(idOf(b, 0, 0))).toBe(length + 1);
   });
 
+  it("VIEW-11: sealed parents that were out of reach are read although others are being read when they come into it", async () => {
+    const pages = createQuietPages();
+    const old = await writeLane(pages, a, [[said(1, "one", [], "other")], [said(2, "two", [], "other")]]);
+    const parents = [idOf(a, 1, 0), idOf(a, 0, 0)] as const;
+    const young = await writeLane(pages, b, [
+      [said(3, "on two", [parents[0]]), said(4, "on one", [parents[1]])],
+    ]);
+    const get = pages.get;
+    let asked = 0;
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    pages.isOffline = true;
+    pages.get = async (hash) => {
+      if (++asked === 2) await held;
+      return get(hash);
+    };
+    const replica = createReplica(pages);
+    const view = replica.open(bodies, { history: false });
+    replica.mark(old, 2);
+    replica.deliver(young, 0);
+    await until(() => asked === 2);
+    pages.isOffline = false;
+    replica.reachable.emit();
+    letGo();
+    await until(() => view.get("note")?.length === 2);
+    expect(view.get("note")).toEqual(["on two", "on one"]);
+  });
+
   it("VIEW-12: pages of open keys are held; closed keys leave memory with them, and are found again", async () => {
     const pages = createQuietPages();
     const lane = await writeLane(pages, a, [

@@ -58,6 +58,8 @@ export const laneFaults: FaultMix = {
   lateReferences: 1,
 };
 
+/** Longer than sealing and releases rest after an opening. */
+const calmMs = 75_000;
 const hourMs = 3_600_000;
 const yearMs = 365 * 24 * hourMs;
 
@@ -84,6 +86,7 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
   } = options;
   const { tamper = ({ platform }) => platform, measures = false, limits = tinyLanes } = options;
   const { rogue = false, notesGaps = true } = options;
+  const copies = (options.faults?.clone ?? 0) > 0;
   const forgets = Object.keys(retention).length > 0;
   return defineFlock<LaneMember>((random) => {
     const replicas = drawReplicas(random.fork("replicas"), rogue);
@@ -91,6 +94,7 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
     const rooms = new WeakMap<object, LaneMember>();
     let counter = 0;
     let lives = 0;
+    let isCalm = false;
     let world: Simulation | undefined;
     let joiner: LaneMember | undefined;
     let problem: unknown;
@@ -164,9 +168,11 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
         world = simulation;
         const life = `life ${++lives}`;
         const member = await openLaneMember(replica, { ...memberOptions, name, life, listens });
-        rooms.set(member.room, member);
-        // Whoever had a page before retention took its seal keeps it: the lists of what is live may differ.
-        return forgets ? { ...member, room: { ...member.room, messages: createStore([]) } } : member;
+        // A page whose seal retention took, and those of a writer that is frozen, stay live where they are.
+        const isAlike = !forgets && !copies;
+        const shown = isAlike ? member : { ...member, room: { ...member.room, messages: createStore([]) } };
+        rooms.set(shown.room, shown);
+        return shown;
       },
       watch(members) {
         problems();
@@ -181,13 +187,23 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
         problems();
         const simulation = world as Simulation;
         const outcome = { simulation, book, measures };
+        if (!isCalm) {
+          // What was opened a moment ago seals, and looks again at what was held, some time later.
+          await simulation.advance(calmMs);
+          isCalm = true;
+          throw new Error("the members were not calm yet");
+        }
         if (forgets) {
           await complainOf(forgottenOf({ ...outcome, members }));
           return;
         }
         await complainOf(complaintsOf({ ...outcome, members }));
-        joiner ??= await openJoiner(simulation);
-        await simulation.until(Promise.all([joiner.transcript.ready, joiner.tasks.ready]));
+        if (!joiner) {
+          joiner = await openJoiner(simulation);
+          await simulation.until(Promise.all([joiner.transcript.ready, joiner.tasks.ready]));
+          await simulation.advance(calmMs);
+          throw new Error("the joiner was not calm yet");
+        }
         await complainOf(complaintsOf({ ...outcome, members: [joiner] }));
         const [shown, want] = [joiner, members[0]].map((each) => each?.transcript.get("all")?.join());
         if (shown !== want) throw new Error("the joiner has not all that the others have");

@@ -22,7 +22,7 @@ export async function complaintsOf(outcome: Outcome): Promise<string[]> {
     if (found.length === 0) found.push(...(await lostTasks(simulation, book, member)));
     if (found.length === 0) found.push(...(await misread(simulation, book, member)));
   }
-  if (measures && found.length === 0) found.push(...leftovers(simulation));
+  if (measures && found.length === 0) found.push(...leftovers(simulation, members));
   return found;
 }
 
@@ -143,12 +143,14 @@ async function lostTasks(simulation: Simulation, book: LaneBook, member: LaneMem
 
 const partsOf = (task: Task | undefined): string => JSON.stringify(Object.entries(task?.parts ?? {}));
 
-/** PROP-26: documents at the relay past the live window of their lane. */
-function* leftovers({ relay }: Simulation): Iterable<string> {
+/** PROP-26: documents at the relay past the live window of a lane that is written. */
+function* leftovers({ relay }: Simulation, members: readonly LaneMember[]): Iterable<string> {
+  const written = new Set(members.map(({ agent }) => agent.writer));
   const lanes = new Map<string, number>();
   for (const { name } of relay.administer("lab").documents(0, 10_000)) {
     const parsed = parseDocumentName(name);
-    if (parsed.kind === "lane") lanes.set(parsed.writer, (lanes.get(parsed.writer) ?? 0) + 1);
+    if (parsed.kind !== "lane" || !written.has(parsed.writer)) continue;
+    lanes.set(parsed.writer, (lanes.get(parsed.writer) ?? 0) + 1);
   }
   for (const [writer, pages] of lanes) {
     if (pages > tinyLanes.livePages) yield `the relay has ${pages} pages of ${writer}`;
