@@ -9,7 +9,7 @@ import type { WriterPool } from "./writer-pool.ts";
 export interface Registers {
   all(): Map<string, RegisterRecord>;
   get(writer: string): RegisterRecord | undefined;
-  /** How far a writer's lane is sealed; undefined where nothing of it is. */
+  /** How far a writer's lane is sealed, by the furthest word of this session: a register that goes back unseals nothing. */
   marks(writer: string): LaneMarks | undefined;
 }
 
@@ -23,6 +23,18 @@ export function createRegisters(
     return heard ?? pool.register(writer) ?? received.register(writer);
   }
 
+  const furthest = new Map<string, LaneMarks>();
+
+  function marks(writer: string): LaneMarks | undefined {
+    const record = get(writer);
+    if (!record) furthest.delete(writer);
+    const known = furthest.get(writer);
+    const lane = record?.lane;
+    if (!lane || (known && isBehind(lane, known))) return known;
+    furthest.set(writer, lane);
+    return lane;
+  }
+
   return {
     all() {
       const all = new Map<string, RegisterRecord>();
@@ -34,6 +46,10 @@ export function createRegisters(
       return all;
     },
     get,
-    marks: (writer) => get(writer)?.lane,
+    marks,
   };
+}
+
+function isBehind(marks: LaneMarks, known: LaneMarks): boolean {
+  return marks.low < known.low || (marks.low === known.low && marks.first < known.first);
 }

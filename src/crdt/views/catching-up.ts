@@ -125,7 +125,7 @@ function advanceInPage(cursor: Cursor, { order, coverage, signal, onEntry }: Cat
 }
 
 async function advance(cursor: Cursor, options: CatchUpOptions): Promise<void> {
-  const { coverage, onPause } = options;
+  const { lanes, coverage, onPause } = options;
   while (!advanceInPage(cursor, options)) {
     if (cursor.parents) {
       await cursor.parents;
@@ -134,6 +134,8 @@ async function advance(cursor: Cursor, options: CatchUpOptions): Promise<void> {
     }
     if (cursor.page) coverage.close(cursor.writer, cursor.page.name.number);
     onPause();
+    // Reading begins with the first page: up to the marks of that moment, which a register that went back has lowered.
+    if (!cursor.page) cursor.low = Math.min(cursor.low, lanes.history.marks(cursor.writer)?.low ?? 0);
     const next = await cursor.pages.next();
     if (next.done) {
       coverage.closeBelow(cursor.writer, cursor.low);

@@ -14,10 +14,10 @@ export interface BlobHead {
 }
 
 /** What the relay notes of a blob. */
-export interface BlobMetadata {
+export type BlobMetadata = {
   /** Of a sealed page: the principal that alone has put it, and so may remove it. */
   readonly owner?: string;
-}
+};
 
 /** A stored blob with its bytes. */
 export interface BlobBody extends BlobHead {
