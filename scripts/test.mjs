@@ -19,7 +19,7 @@ const browser = await ensureBrowser().catch(exitWithFailure);
 console.log(`End-to-end tests will run in ${browser}`);
 
 // A runner that hangs must not hang the machine that waits for it.
-const stageLimitMs = 10 * 60_000;
+const stageLimitMs = 15 * 60_000;
 const reportDir = mkdtempSync(join(tmpdir(), "flockstate-test-"));
 
 /**

@@ -179,15 +179,15 @@ describe("readers who are away for long", () => {
   const forGood: Options = { keeps: [Number.POSITIVE_INFINITY] };
   const forAWhile: Options = { keeps: [1_000, 3_000, 8_000] };
 
-  forSeeds("PROP-20 handle all that was sealed meanwhile, in lane order", seedsFor(40), (seed) =>
+  forSeeds("PROP-15 handle all that was sealed meanwhile, in lane order", seedsFor(40), (seed) =>
     play(seed, forGood),
   );
 
-  forSeeds("PROP-21 handle each message or are told once of the gap it is in", seedsFor(40), (seed) =>
+  forSeeds("PROP-16 handle each message or are told once of the gap it is in", seedsFor(40), (seed) =>
     play(seed, forAWhile),
   );
 
-  it("PROP-20 control: a consumer that skips what is sealed is caught", async () => {
+  it("PROP-15 control: a consumer that skips what is sealed is caught", async () => {
     const skipping: Options = {
       ...forGood,
       consumer: (life) => ({ consumer: `life ${life}`, from: "live" }),
@@ -195,12 +195,12 @@ describe("readers who are away for long", () => {
     expect(await isCaught(/neither handled/, 20, (seed) => play(seed, skipping))).toBe(true);
   });
 
-  it("PROP-21 control: a gap that nobody hears of is caught", async () => {
+  it("PROP-16 control: a gap that nobody hears of is caught", async () => {
     const deaf: Options = { ...forAWhile, listens: false };
     expect(await isCaught(/neither handled/, 20, (seed) => play(seed, deaf))).toBe(true);
   });
 
-  it("PROP-21 control: a consumer that forgets that it was told is caught", async () => {
+  it("PROP-16 control: a consumer that forgets that it was told is caught", async () => {
     const tamper = lyingDisk((_, { put = [] }) => put.some(([key]) => key === "register"));
     expect(await isCaught(/told again/, 40, (seed) => play(seed, { ...forAWhile, tamper }))).toBe(true);
   });

@@ -86,6 +86,7 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
   } = options;
   const { tamper = ({ platform }) => platform, measures = false, limits = tinyLanes } = options;
   const { rogue = false, notesGaps = true } = options;
+  const works = options.weights?.work !== 0;
   const copies = (options.faults?.clone ?? 0) > 0;
   const forgets = Object.keys(retention).length > 0;
   return defineFlock<LaneMember>((random) => {
@@ -134,7 +135,8 @@ export function laneScenario(options: LaneFlockOptions = {}): Scenario<FlockStep
 
     /** Says the member's part of a task that it knows, else begins one. */
     function work(member: LaneMember, draw: SimulatedRandom): void {
-      if (!member.isReady()) return;
+      // The last acts of a run are drawn without weights.
+      if (!works || !member.isReady()) return;
       const own = member.name;
       const lacking = [...openTasks(member)].filter(([, { parts }]) => !(own in parts));
       const known = draw.chance(0.8) ? lacking.map(([key]) => key) : [];
