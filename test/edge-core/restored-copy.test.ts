@@ -52,20 +52,25 @@ async function open(replica: SimulatedReplica) {
   return { room, problems, agent: await room.agent("speaker") };
 }
 
+/** Copies a browser whose lane is unsealed; then the original seals it, and is gone for good. */
+async function sealBehindCopy(simulation: Simulation, dropped: () => number): Promise<void> {
+  const home = simulation.replica("home", { browser: "home" });
+  const original = await simulation.until(open(home));
+  home.partition();
+  for (let number = 0; number < count; number++) {
+    const sent = original.agent.send({ topic: "news", type: "STATUS", content: `${number}` });
+    await simulation.until(sent.then((message) => message.settled("local")));
+  }
+  simulation.browser("home").clone("copy");
+  home.heal();
+  await simulation.untilTrue(() => dropped() > 5);
+  home.crash();
+}
+
 test("DROP-17: a copy of a writer from before its pages were sealed sends them once, and reports nothing", async () => {
   const { simulation, dropped, refusals } = createWorld(1);
   try {
-    const home = simulation.replica("home", { browser: "home" });
-    const original = await simulation.until(open(home));
-    home.partition();
-    for (let number = 0; number < count; number++) {
-      const sent = original.agent.send({ topic: "news", type: "STATUS", content: `${number}` });
-      await simulation.until(sent.then((message) => message.settled("local")));
-    }
-    simulation.browser("home").clone("copy");
-    home.heal();
-    await simulation.untilTrue(() => dropped() > 5);
-    home.crash();
+    await sealBehindCopy(simulation, dropped);
     const again = simulation.replica("copy", { browser: "copy" });
     const copy = await simulation.until(open(again));
     await simulation.untilTrue(() => copy.room.status.get().pending === 0);
@@ -86,17 +91,7 @@ test("WRITER-8: a copy that knows nothing of the seals takes nobody's history aw
   for (const seed of [1, 2, 3, 4, 5, 6, 7, 8]) {
     const { simulation, dropped } = createWorld(seed);
     try {
-      const home = simulation.replica("home", { browser: "home" });
-      const original = await simulation.until(open(home));
-      home.partition();
-      for (let number = 0; number < count; number++) {
-        const sent = original.agent.send({ topic: "news", type: "STATUS", content: `${number}` });
-        await simulation.until(sent.then((message) => message.settled("local")));
-      }
-      simulation.browser("home").clone("copy");
-      home.heal();
-      await simulation.untilTrue(() => dropped() > 5);
-      home.crash();
+      await sealBehindCopy(simulation, dropped);
       const copy = await simulation.until(open(simulation.replica("copy", { browser: "copy" })));
       await simulation.until(
         copy.agent
