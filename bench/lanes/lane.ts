@@ -1,14 +1,14 @@
 import { createHybridClock, systemClock, systemRandom } from "../../src/base/index.ts";
-import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
 import {
   createInMemoryPersistence,
   defaultRetention,
   type PageStore,
   type Persistence,
 } from "../../src/crdt/index.ts";
-import type { Appended } from "../../src/crdt/own-lane.ts";
-import { loadReceived } from "../../src/crdt/received.ts";
-import { openWriter, type Writer } from "../../src/crdt/writer.ts";
+import { createEntryLog, type EntryLog } from "../../src/crdt/lanes/entry-log.ts";
+import type { Appended } from "../../src/crdt/lanes/own-lane.ts";
+import { loadReceived } from "../../src/crdt/lanes/received.ts";
+import { openWriter, type Writer } from "../../src/crdt/writers/writer.ts";
 import type { EntryRecord } from "../../src/protocol/index.ts";
 import { createInMemoryStore } from "../../src/refstore/index.ts";
 

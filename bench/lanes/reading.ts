@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import * as Y from "yjs";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { createInMemoryPersistence, defineView } from "../../src/crdt/index.ts";
-import { createPage } from "../../src/crdt/page.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
+import { createPage } from "../../src/crdt/lanes/page.ts";
 import { sealPage } from "../../src/crdt/sealing/seal-book.ts";
 import { encodeSeal } from "../../src/protocol/index.ts";
 import { type Figure, report } from "../measure.ts";

@@ -1,6 +1,6 @@
 import * as Y from "yjs";
 import { createInMemoryPersistence } from "../../src/crdt/index.ts";
-import { createPage, type Page } from "../../src/crdt/page.ts";
+import { createPage, type Page } from "../../src/crdt/lanes/page.ts";
 import { encodeEntry, encodeSeal, parsePageName } from "../../src/protocol/index.ts";
 import { reportAll } from "../measure.ts";
 import { append, batchEntries, entry, openBenchWriter } from "./lane.ts";

@@ -1,5 +1,5 @@
 import * as Y from "yjs";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { parseDocumentName } from "../../src/protocol/index.ts";
 import { type Figure, latencyUs, report, spentUs } from "../measure.ts";
 import { append, batchEntries, entry, openBenchReader, openBenchWriter } from "./lane.ts";

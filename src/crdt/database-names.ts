@@ -1,7 +1,7 @@
-import { clientPrefix } from "./own-clients.ts";
 import type { KeyValueStore, Persistence } from "./persistence/port.ts";
-import { relayedPrefix } from "./shared-document.ts";
-import { listWriters } from "./writer-pool.ts";
+import { clientPrefix } from "./shared/own-clients.ts";
+import { relayedPrefix } from "./shared/shared-document.ts";
+import { listWriters } from "./writers/writer-pool.ts";
 
 /** The name of the room's own database. */
 export const recordsDatabase = (prefix: string): string => `${prefix}records`;

@@ -25,12 +25,12 @@ import {
 import { encodePresence } from "./announcement.ts";
 import { createCaughtUp } from "./caught-up.ts";
 import { documentDatabase, listDatabases, recordsDatabase, writerDatabase } from "./database-names.ts";
-import { createDepartures, type Departures } from "./departures.ts";
-import { createEntryLog, type EntryLog } from "./entry-log.ts";
-import type { Received } from "./guard.ts";
 import { createChains } from "./history/chains.ts";
 import { createHistory, type History } from "./history/history.ts";
-import type { LaneLimits } from "./lane-limits.ts";
+import { createEntryLog, type EntryLog } from "./lanes/entry-log.ts";
+import type { LaneLimits } from "./lanes/lane-limits.ts";
+import { loadReceived } from "./lanes/received.ts";
+import { createReleases, type Releases } from "./lanes/releases.ts";
 import type { PageStore } from "./page-store.ts";
 import { createStorageHealth, type StorageHealth, watchPersistence } from "./persistence/health.ts";
 import type { Persistence } from "./persistence/port.ts";
@@ -38,29 +38,29 @@ import { retryWhileFailed } from "./persistence/retry.ts";
 import { withSchemas } from "./persistence/schema.ts";
 import { openPresence, type PresenceBoard } from "./presence.ts";
 import { createProblemReport } from "./problem-report.ts";
-import { loadReceived } from "./received.ts";
-import { createRegisters } from "./registers.ts";
 import { createRelayExchange, type RelayExchange } from "./relay-exchange.ts";
-import { createReleases, type Releases } from "./releases.ts";
 import type { Retention } from "./retention.ts";
 import { schemaOf } from "./room-schema.ts";
 import { createSaver, readCursor } from "./saver.ts";
-import { openSharedDocument, type SharedDocument } from "./shared-document.ts";
-import { createSharedSet } from "./shared-set.ts";
+import type { Received } from "./shared/guard.ts";
+import { openSharedDocument, type SharedDocument } from "./shared/shared-document.ts";
+import { createSharedSet } from "./shared/shared-set.ts";
 import { createStatusBoard, type DocumentsStatus } from "./status.ts";
 import { openTabs } from "./tabs.ts";
 import type { OpenSocket, OpenTabChannel } from "./transports/port.ts";
 import type { TabLink } from "./transports/tab-link.ts";
 import type { TokenSource } from "./transports/token-source.ts";
 import { createViews, type Views } from "./views/views.ts";
+import { createDepartures, type Departures } from "./writers/departures.ts";
+import { createRegisters } from "./writers/registers.ts";
 import {
   createWriterPool,
   listWriters,
   type OpenedWriter,
   type OwnedName,
   type WriterPool,
-} from "./writer-pool.ts";
-import { readWriter } from "./writer-records.ts";
+} from "./writers/writer-pool.ts";
+import { readWriter } from "./writers/writer-records.ts";
 
 /** The documents of a room on this device: loaded, kept, exchanged with the relay and with other tabs. */
 export interface Documents {

@@ -3,13 +3,12 @@
  * and how all of them are kept and exchanged. Refuses to know what entries mean, and what a room is for.
  */
 export { type Documents, type DocumentsOptions, openDocuments } from "./documents.ts";
-export type { Entry, LoggedPage } from "./entry.ts";
-export type { EntryLog } from "./entry-log.ts";
 export type { History } from "./history/history.ts";
-export { defaultLaneLimits, type LaneLimits } from "./lane-limits.ts";
-export type { Appended } from "./own-lane.ts";
+export type { Entry, LoggedPage } from "./lanes/entry.ts";
+export type { EntryLog } from "./lanes/entry-log.ts";
+export { defaultLaneLimits, type LaneLimits } from "./lanes/lane-limits.ts";
+export type { Appended } from "./lanes/own-lane.ts";
 export type { PageStore } from "./page-store.ts";
-export type { Pen } from "./pen.ts";
 export { type StorageFailure, storageFailed, storageFailureOf } from "./persistence/failure.ts";
 export { createStorageHealth, type StorageHealth, type StorageState } from "./persistence/health.ts";
 export { createInMemoryPersistence } from "./persistence/in-memory.ts";
@@ -24,7 +23,7 @@ export type {
 } from "./persistence/port.ts";
 export type { PresenceBoard } from "./presence.ts";
 export { defaultRetention, type Retention } from "./retention.ts";
-export type { SharedDocument } from "./shared-document.ts";
+export type { SharedDocument } from "./shared/shared-document.ts";
 export type { Evolution } from "./state/evolution.ts";
 export type { Snapshot, StateHost } from "./state/handle.ts";
 export { type ListDefinition, type ListHandle, list } from "./state/list.ts";
@@ -59,4 +58,5 @@ export { foldEntries } from "./views/replay.ts";
 export type { KeyStatus, View, ViewChange, ViewOptions } from "./views/view.ts";
 export type { Views } from "./views/views.ts";
 export { createWrite, type Write, type WriteStage, type WriteStages } from "./write.ts";
-export type { OpenedWriter } from "./writer-pool.ts";
+export type { Pen } from "./writers/pen.ts";
+export type { OpenedWriter } from "./writers/writer-pool.ts";

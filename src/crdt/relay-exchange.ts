@@ -1,16 +1,16 @@
 import { type Clock, createStore, type RandomBytes, type Store } from "../base/index.ts";
 import { decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
 import type { CaughtUp } from "./caught-up.ts";
-import { createGaps, type Gaps } from "./gaps.ts";
-import type { Received } from "./guard.ts";
+import { createGaps, type Gaps } from "./lanes/gaps.ts";
 import type { PresenceBoard } from "./presence.ts";
 import type { ProblemReport } from "./problem-report.ts";
 import type { Saver } from "./saver.ts";
-import type { SharedSet } from "./shared-set.ts";
+import type { Received } from "./shared/guard.ts";
+import type { SharedSet } from "./shared/shared-set.ts";
 import type { OpenSocket } from "./transports/port.ts";
 import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
 import type { TokenSource } from "./transports/token-source.ts";
-import type { OwnedName, WriterPool } from "./writer-pool.ts";
+import type { OwnedName, WriterPool } from "./writers/writer-pool.ts";
 
 export interface RelayExchangeOptions {
   url: string;

@@ -1,7 +1,7 @@
 import { writerDatabase } from "./database-names.ts";
 import type { SchemaStep } from "./persistence/schema.ts";
-import { identityKey, ourIdentity } from "./writer-identity.ts";
-import { hasDocuments } from "./writer-records.ts";
+import { identityKey, ourIdentity } from "./writers/writer-identity.ts";
+import { hasDocuments } from "./writers/writer-records.ts";
 
 // Version 2 gave each database its version, and each writer's an identity. What may be missing in any version (seals,
 // acknowledgements) needs no step.

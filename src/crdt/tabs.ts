@@ -1,13 +1,13 @@
 import type * as Y from "yjs";
 import type { Clock } from "../base/index.ts";
 import { readDocumentName } from "../protocol/index.ts";
-import type { Received } from "./guard.ts";
+import { missingOf, type ReceivedDocuments } from "./lanes/received.ts";
 import type { PresenceBoard } from "./presence.ts";
-import { missingOf, type ReceivedDocuments } from "./received.ts";
-import type { SharedSet } from "./shared-set.ts";
+import type { Received } from "./shared/guard.ts";
+import type { SharedSet } from "./shared/shared-set.ts";
 import type { OpenTabChannel } from "./transports/port.ts";
 import { openTabLink, type TabLink } from "./transports/tab-link.ts";
-import type { OwnedName, WriterPool } from "./writer-pool.ts";
+import type { OwnedName, WriterPool } from "./writers/writer-pool.ts";
 
 export interface TabsOptions {
   name: string;

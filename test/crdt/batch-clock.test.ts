@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHybridClock, maxClockDriftMs, timestampFromMs } from "../../src/base/index.ts";
-import { clockBatch } from "../../src/crdt/batch-clock.ts";
+import { clockBatch } from "../../src/crdt/lanes/batch-clock.ts";
 import { arrive } from "./lanes.ts";
 import { setUpWriter, writerName } from "./writer-harness.ts";
 

@@ -1,11 +1,11 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import * as Y from "yjs";
 import { createHybridClock, createStore, type FlockError } from "../../src/base/index.ts";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { defaultRetention } from "../../src/crdt/index.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { Persistence } from "../../src/crdt/persistence/port.ts";
-import { createWriterPool, listWriters, type OwnedName } from "../../src/crdt/writer-pool.ts";
+import { createWriterPool, listWriters, type OwnedName } from "../../src/crdt/writers/writer-pool.ts";
 import { laneName, readDocumentName, registerName } from "../../src/protocol/index.ts";
 import { createManualClock, until } from "../refstore/manual-clock.ts";
 import { settle } from "./fake-relay.ts";

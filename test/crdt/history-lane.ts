@@ -1,7 +1,7 @@
 import * as Y from "yjs";
 import { FlockError, sha256Hex } from "../../src/base/index.ts";
 import type { PageStore } from "../../src/crdt/index.ts";
-import { documentOf } from "../../src/crdt/written-page.ts";
+import { documentOf } from "../../src/crdt/lanes/written-page.ts";
 import {
   type Batch,
   encodeBatch,

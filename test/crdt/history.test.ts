@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { FlockError } from "../../src/base/index.ts";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { createChains } from "../../src/crdt/history/chains.ts";
 import { createHistory } from "../../src/crdt/history/history.ts";
 import type { LoggedPage } from "../../src/crdt/index.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { entryId, type LaneMarks } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 import { createScriptedPages, type ScriptedPages, type WriteLaneOptions, writeLane } from "./history-lane.ts";

@@ -1,7 +1,7 @@
 import * as Y from "yjs";
-import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
-import { createPage, type Page } from "../../src/crdt/page.ts";
-import { documentOf } from "../../src/crdt/written-page.ts";
+import { createEntryLog, type EntryLog } from "../../src/crdt/lanes/entry-log.ts";
+import { createPage, type Page } from "../../src/crdt/lanes/page.ts";
+import { documentOf } from "../../src/crdt/lanes/written-page.ts";
 import {
   type Batch,
   type EntryRecord,

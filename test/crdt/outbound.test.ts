@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
 import { createStore, type FlockError } from "../../src/base/index.ts";
-import { createOutbound } from "../../src/crdt/outbound.ts";
+import { sourceOf } from "../../src/crdt/lanes/upload-source.ts";
 import type { LinkState } from "../../src/crdt/transports/port.ts";
 import type { UploadOutcome } from "../../src/crdt/transports/uploads.ts";
-import { sourceOf } from "../../src/crdt/upload-source.ts";
+import { createOutbound } from "../../src/crdt/writers/outbound.ts";
 import { decodeDocumentMessage, encodeClocks, isResync } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
-import { createPage } from "../../src/crdt/page.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
+import { createPage } from "../../src/crdt/lanes/page.ts";
 import { readPage, writePage } from "./lanes.ts";
 
 const bodiesOf = (page: ReturnType<typeof createPage>) =>

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createEmitter, createHybridClock } from "../../src/base/index.ts";
-import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
 import { type Chains, createChains } from "../../src/crdt/history/chains.ts";
+import { createEntryLog, type EntryLog } from "../../src/crdt/lanes/entry-log.ts";
+import { loadReceived, type ReceivedDocuments } from "../../src/crdt/lanes/received.ts";
+import { createReleases, type Releases } from "../../src/crdt/lanes/releases.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
-import { loadReceived, type ReceivedDocuments } from "../../src/crdt/received.ts";
-import { createReleases, type Releases } from "../../src/crdt/releases.ts";
 import { comparePages, type LaneMarks, laneName, parseDocumentName } from "../../src/protocol/index.ts";
 import { createManualClock, until } from "../refstore/manual-clock.ts";
 import { settle } from "./fake-relay.ts";

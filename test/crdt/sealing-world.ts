@@ -6,16 +6,16 @@ import {
   FlockError,
   sha256Hex,
 } from "../../src/base/index.ts";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { defaultLaneLimits, defaultRetention, type PageStore, type Retention } from "../../src/crdt/index.ts";
-import { createPage, type Page } from "../../src/crdt/page.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
+import { createPage, type Page } from "../../src/crdt/lanes/page.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { KeyValueStore } from "../../src/crdt/persistence/port.ts";
-import { createRegister, type Register } from "../../src/crdt/register.ts";
 import type { LinkState } from "../../src/crdt/transports/port.ts";
 import type { RelayLink } from "../../src/crdt/transports/relay-link.ts";
 import type { UploadOutcome } from "../../src/crdt/transports/uploads.ts";
-import { openWriter } from "../../src/crdt/writer.ts";
+import { createRegister, type Register } from "../../src/crdt/writers/register.ts";
+import { openWriter } from "../../src/crdt/writers/writer.ts";
 import {
   type Batch,
   decodeBatch,

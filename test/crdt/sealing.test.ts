@@ -1,10 +1,10 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
 import { createInMemoryPersistence, type EntryLog } from "../../src/crdt/index.ts";
-import { defaultLaneLimits } from "../../src/crdt/lane-limits.ts";
+import { defaultLaneLimits } from "../../src/crdt/lanes/lane-limits.ts";
 import { countBeyondWindow } from "../../src/crdt/sealing/live-window.ts";
 import { readSealBook, type Seal } from "../../src/crdt/sealing/seal-book.ts";
-import { batchKey } from "../../src/crdt/writer-records.ts";
+import { batchKey } from "../../src/crdt/writers/writer-records.ts";
 import type { LaneMarks } from "../../src/protocol/index.ts";
 import { writePage } from "./lanes.ts";
 import { refused } from "./scripted-link.ts";

@@ -2,7 +2,7 @@ import { describe, expect, it, onTestFinished } from "vitest";
 import * as Y from "yjs";
 import type { FlockError } from "../../src/base/index.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
-import { openSharedDocument } from "../../src/crdt/shared-document.ts";
+import { openSharedDocument } from "../../src/crdt/shared/shared-document.ts";
 import {
   type DocumentMessage,
   emptyStateVector,

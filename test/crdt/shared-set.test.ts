@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
-import type { SharedDocument } from "../../src/crdt/shared-document.ts";
-import { createSharedSet } from "../../src/crdt/shared-set.ts";
+import type { SharedDocument } from "../../src/crdt/shared/shared-document.ts";
+import { createSharedSet } from "../../src/crdt/shared/shared-set.ts";
 import { parseDocumentName } from "../../src/protocol/index.ts";
 
 const name = parseDocumentName("shared/late");

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { createGuard } from "../../src/crdt/guard.ts";
+import { createGuard } from "../../src/crdt/shared/guard.ts";
 import { parseDocumentName, sliceUpdate } from "../../src/protocol/index.ts";
 import { createEditor, remote } from "../protocol/gate/editing.ts";
 import { createRandom } from "../protocol/gate/random.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { defineView, type Entry, foldEntries, type ViewChange } from "../../src/crdt/index.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { createScriptedPages } from "./history-lane.ts";
 import { arrive, createLog, type Placed } from "./lanes.ts";
 import { createQuietPages, createReplica, idOf, openViewOf, writeLane } from "./views-world.ts";

@@ -1,14 +1,14 @@
 import { createEmitter, type FlockError } from "../../src/base/index.ts";
-import { type Entry, entriesOf } from "../../src/crdt/entry.ts";
-import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
 import { createChains } from "../../src/crdt/history/chains.ts";
 import { createHistory } from "../../src/crdt/history/history.ts";
 import type { View, ViewDefinition, ViewOptions } from "../../src/crdt/index.ts";
+import { type Entry, entriesOf } from "../../src/crdt/lanes/entry.ts";
+import { createEntryLog, type EntryLog } from "../../src/crdt/lanes/entry-log.ts";
+import { createWrittenPage, type WrittenPage } from "../../src/crdt/lanes/written-page.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { StoredChange } from "../../src/crdt/persistence/port.ts";
 import type { Lanes } from "../../src/crdt/views/lanes.ts";
 import { createViews } from "../../src/crdt/views/views.ts";
-import { createWrittenPage, type WrittenPage } from "../../src/crdt/written-page.ts";
 import {
   decodeBatch,
   encodeBatch,

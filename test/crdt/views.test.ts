@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Entry } from "../../src/crdt/entry.ts";
-import { createEntryLog, type EntryLog } from "../../src/crdt/entry-log.ts";
 import { defineView, type View, type ViewDefinition } from "../../src/crdt/index.ts";
+import type { Entry } from "../../src/crdt/lanes/entry.ts";
+import { createEntryLog, type EntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { arrive, createLog, type Placed } from "./lanes.ts";
 import { openViewOf } from "./views-world.ts";
 

@@ -1,9 +1,9 @@
 import { createHybridClock, type FlockError } from "../../src/base/index.ts";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { defaultRetention } from "../../src/crdt/index.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { KeyValueStore, Persistence, StoredChange } from "../../src/crdt/persistence/port.ts";
-import { openWriter } from "../../src/crdt/writer.ts";
+import { openWriter } from "../../src/crdt/writers/writer.ts";
 import type { RegisterRecord } from "../../src/protocol/index.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
 import { createLocalPages } from "./pages.ts";

@@ -1,10 +1,10 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { createHybridClock, createStore, type FlockError, parseWriterId } from "../../src/base/index.ts";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { defaultRetention } from "../../src/crdt/index.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
 import type { Persistence } from "../../src/crdt/persistence/port.ts";
-import { createWriterPool, listWriters } from "../../src/crdt/writer-pool.ts";
+import { createWriterPool, listWriters } from "../../src/crdt/writers/writer-pool.ts";
 import { createManualClock, until } from "../refstore/manual-clock.ts";
 import { settle } from "./fake-relay.ts";
 import { createLocalPages } from "./pages.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { clocksIn } from "../../src/crdt/clocks.ts";
 import { createInMemoryPersistence } from "../../src/crdt/persistence/in-memory.ts";
+import { clocksIn } from "../../src/crdt/writers/clocks.ts";
 import { parseEntryId } from "../../src/protocol/index.ts";
 import { settle } from "./fake-relay.ts";
 import { acknowledged, createScriptedLink, refused, type ScriptedLink } from "./scripted-link.ts";

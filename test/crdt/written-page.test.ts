@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import * as Y from "yjs";
-import { createPage } from "../../src/crdt/page.ts";
-import { sourceOf } from "../../src/crdt/upload-source.ts";
-import { createWrittenPage, documentOf } from "../../src/crdt/written-page.ts";
+import { createPage } from "../../src/crdt/lanes/page.ts";
+import { sourceOf } from "../../src/crdt/lanes/upload-source.ts";
+import { createWrittenPage, documentOf } from "../../src/crdt/lanes/written-page.ts";
 import { type Batch, type EntryRecord, encodeBatch, encodeEntry } from "../../src/protocol/index.ts";
 
 const name = { number: 3, client: 4_000_000_000 };

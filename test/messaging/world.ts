@@ -1,8 +1,8 @@
 import { createEmitter, createStore, type FlockError } from "../../src/base/index.ts";
-import { createEntryLog } from "../../src/crdt/entry-log.ts";
 import { createChains } from "../../src/crdt/history/chains.ts";
 import { createHistory } from "../../src/crdt/history/history.ts";
 import type { Documents, Pen } from "../../src/crdt/index.ts";
+import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { consumerName } from "../../src/messaging/filter.ts";
 import {
   type ConsumerStart,

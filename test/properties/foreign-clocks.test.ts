@@ -1,8 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { createHybridClock, maxClockDriftMs, type Timestamp, timestampFromMs } from "../../src/base/index.ts";
-import { clockBatch } from "../../src/crdt/batch-clock.ts";
 import { defineView } from "../../src/crdt/index.ts";
+import { clockBatch } from "../../src/crdt/lanes/batch-clock.ts";
 import { createQuietPages, createReplica, idOf, type Said, writeLane } from "../crdt/views-world.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
 

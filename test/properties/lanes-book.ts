@@ -1,4 +1,4 @@
-import type { Entry } from "../../src/crdt/entry.ts";
+import type { Entry } from "../../src/crdt/lanes/entry.ts";
 import type { LaneGap } from "../../src/index.ts";
 import { comparePages } from "../../src/protocol/index.ts";
 

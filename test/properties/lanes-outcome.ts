@@ -1,4 +1,4 @@
-import type { Entry } from "../../src/crdt/entry.ts";
+import type { Entry } from "../../src/crdt/lanes/entry.ts";
 import { readMessage } from "../../src/index.ts";
 import { parseDocumentName } from "../../src/protocol/index.ts";
 import type { Simulation } from "../../src/testing/index.ts";

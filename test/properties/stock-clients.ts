@@ -1,6 +1,6 @@
 import { WebsocketProvider } from "y-websocket";
 import * as Y from "yjs";
-import { createGuard } from "../../src/crdt/guard.ts";
+import { createGuard } from "../../src/crdt/shared/guard.ts";
 import {
   creditEveryBytes,
   isResync,

@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import type { Entry } from "../../src/crdt/entry.ts";
 import { createInMemoryPersistence, defineView, type StoredChange, type View } from "../../src/crdt/index.ts";
+import type { Entry } from "../../src/crdt/lanes/entry.ts";
 import {
   createQuietPages,
   createReplica,

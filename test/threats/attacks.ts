@@ -1,7 +1,7 @@
 import * as encoding from "lib0/encoding";
 import * as Y from "yjs";
 import type { ErrorCode } from "../../src/base/index.ts";
-import type { Received } from "../../src/crdt/guard.ts";
+import type { Received } from "../../src/crdt/shared/guard.ts";
 import { laneName, registerName, sharedName } from "../../src/protocol/index.ts";
 import {
   type BlockSpec,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import * as Y from "yjs";
-import { createGuard } from "../../src/crdt/guard.ts";
+import { createGuard } from "../../src/crdt/shared/guard.ts";
 import { defaultRoomLimits } from "../../src/edge/index.ts";
 import {
   encodeDocumentMessage,

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import * as Y from "yjs";
-import { createGuard } from "../../src/crdt/guard.ts";
-import { findMisplaced } from "../../src/crdt/list-order.ts";
+import { createGuard } from "../../src/crdt/shared/guard.ts";
+import { findMisplaced } from "../../src/crdt/shared/list-order.ts";
 import { parseDocumentName, sharedName } from "../../src/protocol/index.ts";
 import { buildUpdate, content, type Id, type StructSpec } from "../protocol/gate/build.ts";
 import { createEditor, remote } from "../protocol/gate/editing.ts";

@@ -2,8 +2,8 @@ import fc from "fast-check";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import * as Y from "yjs";
 import * as z from "zod/mini";
-import { createGuard } from "../../src/crdt/guard.ts";
 import { bindState, list, map, table, text } from "../../src/crdt/index.ts";
+import { createGuard } from "../../src/crdt/shared/guard.ts";
 import { createWrite } from "../../src/crdt/write.ts";
 import {
   parseDocumentName,

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from "vitest";
 import * as Y from "yjs";
-import { createGuard } from "../../src/crdt/guard.ts";
+import { createGuard } from "../../src/crdt/shared/guard.ts";
 import { encodeDocumentMessage, isResync, parseDocumentName, sharedName } from "../../src/protocol/index.ts";
 import { type Attack, attacks } from "./attacks.ts";
 import { openThreatRoom, type ThreatRoom, target } from "./threat-room.ts";

@@ -1,7 +1,7 @@
 import { isFlockError } from "../../base/index.ts";
 import { comparePages, laneName, type PreviousPage } from "../../protocol/index.ts";
-import type { LoggedPage } from "../entry.ts";
-import type { EntryLog } from "../entry-log.ts";
+import type { LoggedPage } from "../lanes/entry.ts";
+import type { EntryLog } from "../lanes/entry-log.ts";
 import type { PageStore } from "../page-store.ts";
 import { createRecent } from "./recent.ts";
 import { createSealReader, type SealReader } from "./seal-reader.ts";

@@ -1,7 +1,7 @@
 import { isFlockError } from "../../base/index.ts";
 import { type LaneMarks, parseEntryId, parsePageName } from "../../protocol/index.ts";
-import type { Entry, LoggedPage } from "../entry.ts";
-import type { EntryLog } from "../entry-log.ts";
+import type { Entry, LoggedPage } from "../lanes/entry.ts";
+import type { EntryLog } from "../lanes/entry-log.ts";
 import type { Chains } from "./chains.ts";
 import { lostPage } from "./failures.ts";
 import { readAhead } from "./read-ahead.ts";

@@ -1,6 +1,6 @@
 import { abortable } from "../../base/index.ts";
 import { laneName, type PageLink } from "../../protocol/index.ts";
-import type { LoggedPage } from "../entry.ts";
+import type { LoggedPage } from "../lanes/entry.ts";
 import type { PageStore } from "../page-store.ts";
 import { createRecent } from "./recent.ts";
 import { assertLength, type ChainLink, readSealedPage } from "./sealed-page.ts";

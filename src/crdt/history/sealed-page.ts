@@ -7,7 +7,7 @@ import {
   type PageLink,
   type PreviousPage,
 } from "../../protocol/index.ts";
-import { entriesOf, type LoggedPage } from "../entry.ts";
+import { entriesOf, type LoggedPage } from "../lanes/entry.ts";
 import { corruptPage } from "./failures.ts";
 
 /** A page of a chain, as whoever names it tells of it. */

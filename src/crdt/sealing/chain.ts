@@ -1,6 +1,6 @@
 import { comparePages, type LaneMarks, type PreviousPage, parsePageName } from "../../protocol/index.ts";
-import type { EntryLog } from "../entry-log.ts";
-import type { Page } from "../page.ts";
+import type { EntryLog } from "../lanes/entry-log.ts";
+import type { Page } from "../lanes/page.ts";
 import type { StoredValue } from "../persistence/port.ts";
 import { type Seal, type SealBook, sealPage } from "./seal-book.ts";
 

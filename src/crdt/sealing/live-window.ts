@@ -1,5 +1,5 @@
-import { defaultLaneLimits, type LaneLimits } from "../lane-limits.ts";
-import type { Page } from "../page.ts";
+import { defaultLaneLimits, type LaneLimits } from "../lanes/lane-limits.ts";
+import type { Page } from "../lanes/page.ts";
 
 /** How many pages of a lane, from its oldest, lie beyond the live window: what of it stays as documents. */
 export function countBeyondWindow(

@@ -9,7 +9,7 @@ import {
   type PageName,
   parsePageName,
 } from "../../protocol/index.ts";
-import type { Page } from "../page.ts";
+import type { Page } from "../lanes/page.ts";
 import type { KeyValueStore, StoredChange, StoredValue } from "../persistence/port.ts";
 
 /** What a closed page is sealed into. */

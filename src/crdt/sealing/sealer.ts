@@ -7,15 +7,15 @@ import {
   isResync,
   type LaneMarks,
 } from "../../protocol/index.ts";
-import type { EntryLog } from "../entry-log.ts";
-import type { LaneLimits } from "../lane-limits.ts";
-import type { OwnLane } from "../own-lane.ts";
-import type { OwnPage } from "../own-page.ts";
-import type { OwnRegister } from "../own-register.ts";
+import type { EntryLog } from "../lanes/entry-log.ts";
+import type { LaneLimits } from "../lanes/lane-limits.ts";
+import type { OwnLane } from "../lanes/own-lane.ts";
+import type { OwnPage } from "../lanes/own-page.ts";
 import type { PageStore } from "../page-store.ts";
 import type { KeyValueStore, StoredValue } from "../persistence/port.ts";
 import type { Retention } from "../retention.ts";
 import type { RelayLink } from "../transports/relay-link.ts";
+import type { OwnRegister } from "../writers/own-register.ts";
 import { firstKept } from "./expiry.ts";
 import { countBeyondWindow } from "./live-window.ts";
 import type { SealBook } from "./seal-book.ts";

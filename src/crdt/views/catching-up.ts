@@ -1,5 +1,5 @@
 import type { Timestamp } from "../../base/index.ts";
-import type { Entry, LoggedPage } from "../entry.ts";
+import type { Entry, LoggedPage } from "../lanes/entry.ts";
 import type { Coverage } from "./coverage.ts";
 import { fullLength, type Lanes } from "./lanes.ts";
 import type { Order } from "./order.ts";

@@ -1,4 +1,4 @@
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../lanes/entry.ts";
 
 /** A pure fold of the entries of one key, in the room's order, into state. */
 export interface ViewDefinition<State> {

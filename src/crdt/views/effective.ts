@@ -1,5 +1,5 @@
 import type { Timestamp } from "../../base/index.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../lanes/entry.ts";
 
 /**
  * What is known of a parent: its clock, or any that is earlier than the child's; that there is none; that it may still

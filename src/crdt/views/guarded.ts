@@ -1,5 +1,5 @@
 import { FlockError } from "../../base/index.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../lanes/entry.ts";
 import type { ViewDefinition } from "./definition.ts";
 import { sameJson } from "./same-json.ts";
 

@@ -1,7 +1,7 @@
 import type { Emitter, Timestamp } from "../../base/index.ts";
 import { comparePages, type PageName } from "../../protocol/index.ts";
-import type { EntryLog } from "../entry-log.ts";
 import type { History } from "../history/history.ts";
+import type { EntryLog } from "../lanes/entry-log.ts";
 
 /** The lanes of a room as views read them: the live part and the sealed one. */
 export interface Lanes {

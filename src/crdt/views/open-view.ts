@@ -1,5 +1,5 @@
 import { createEmitter, FlockError, parseId, type Undo } from "../../base/index.ts";
-import type { Entry, LoggedPage } from "../entry.ts";
+import type { Entry, LoggedPage } from "../lanes/entry.ts";
 import { closeIfWhole } from "./catching-up.ts";
 import { createCoverage } from "./coverage.ts";
 import { createDeferred } from "./deferred.ts";

@@ -6,9 +6,9 @@ import {
   type Timestamp,
 } from "../../base/index.ts";
 import { parseEntryId } from "../../protocol/index.ts";
-import type { Entry, LoggedPage } from "../entry.ts";
 import type { ReadOptions } from "../history/history.ts";
 import { createRecent } from "../history/recent.ts";
+import type { Entry, LoggedPage } from "../lanes/entry.ts";
 import { effectiveClock, type KnownParent } from "./effective.ts";
 import { fullLength, type Lanes } from "./lanes.ts";
 import { type Placed, pageKey } from "./place.ts";

@@ -1,6 +1,6 @@
 import type { Timestamp } from "../../base/index.ts";
 import { comparePages, formatPageName, type PageName } from "../../protocol/index.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../lanes/entry.ts";
 
 /** Where an entry folds. */
 export interface Place {

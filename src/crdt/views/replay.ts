@@ -1,5 +1,5 @@
 import type { Timestamp } from "../../base/index.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../lanes/entry.ts";
 import type { ViewDefinition } from "./definition.ts";
 import { effectiveClock } from "./effective.ts";
 import { comparePlaces, type Placed } from "./place.ts";

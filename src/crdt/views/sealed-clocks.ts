@@ -1,8 +1,8 @@
 import type { Timestamp } from "../../base/index.ts";
 import { comparePages, type EntryAddress, parseEntryId } from "../../protocol/index.ts";
-import type { Entry } from "../entry.ts";
 import { isUnreadable } from "../history/failures.ts";
 import type { History, ReadOptions } from "../history/history.ts";
+import type { Entry } from "../lanes/entry.ts";
 import { effectiveClock, type KnownParent } from "./effective.ts";
 import { pageKey } from "./place.ts";
 

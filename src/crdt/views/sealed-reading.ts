@@ -1,7 +1,7 @@
 import { comparePages, parsePageName } from "../../protocol/index.ts";
-import type { Entry, LoggedPage } from "../entry.ts";
 import { isUnreadable } from "../history/failures.ts";
 import type { ReadOptions } from "../history/history.ts";
+import type { Entry, LoggedPage } from "../lanes/entry.ts";
 import { allWriters, type Lanes } from "./lanes.ts";
 import type { Order } from "./order.ts";
 import type { Placed } from "./place.ts";

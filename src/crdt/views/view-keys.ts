@@ -1,6 +1,6 @@
 import type { Timestamp } from "../../base/index.ts";
 import { parseEntryId } from "../../protocol/index.ts";
-import type { Entry, LoggedPage } from "../entry.ts";
+import type { Entry, LoggedPage } from "../lanes/entry.ts";
 import type { Coverage } from "./coverage.ts";
 import type { Guarded } from "./guarded.ts";
 import { createKeyFold, createKeyFolder, type KeyFold, type KeyStart } from "./key-fold.ts";

@@ -1,7 +1,7 @@
 import type { Clock, FlockError, Undo } from "../../base/index.ts";
 import { parseEntryId } from "../../protocol/index.ts";
-import type { Entry } from "../entry.ts";
 import { isUnreadable } from "../history/failures.ts";
+import type { Entry } from "../lanes/entry.ts";
 import { catchUp, findGaps, type Gaps } from "./catching-up.ts";
 import type { Guarded } from "./guarded.ts";
 import { allWriters, type Lanes } from "./lanes.ts";

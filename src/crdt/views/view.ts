@@ -1,5 +1,5 @@
 import type { Clock, Closable, Emitter, FlockError, Timestamp, Undo } from "../../base/index.ts";
-import type { Entry } from "../entry.ts";
+import type { Entry } from "../lanes/entry.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Order } from "./order.ts";
 import type { SnapshotStorage } from "./snapshots.ts";
