@@ -9,7 +9,7 @@ import {
   messageBodySchema,
   messageKind,
 } from "../protocol/index.ts";
-import type { Message } from "./message.ts";
+import type { Message } from "./message/message.ts";
 
 /** Which messages a handler takes. */
 export interface MessageFilter {

@@ -8,13 +8,13 @@ export {
   type HandlerContext,
   type MessageHandler,
   openConsumer,
-} from "./consumer.ts";
-export { type Addressed, type DeliveryBoard, openDeliveryBoard } from "./delivery.ts";
+} from "./consumer/consumer.ts";
+export type { LaneGap } from "./consumer/history-lane.ts";
+export type { ConsumerStart } from "./consumer/history-start.ts";
+export { type Addressed, type DeliveryBoard, openDeliveryBoard } from "./delivery/delivery.ts";
 export { consumerName, type MessageFilter, matchesRecord } from "./filter.ts";
-export type { LaneGap } from "./history-lane.ts";
-export type { ConsumerStart } from "./history-start.ts";
-export { type Message, type ReceivedMessage, readMessage } from "./message.ts";
-export { type ListedMessage, type MessageList, openMessageList } from "./message-list.ts";
+export { type Message, type ReceivedMessage, readMessage } from "./message/message.ts";
+export { type ListedMessage, type MessageList, openMessageList } from "./message/message-list.ts";
 export {
   createOutbox,
   type Outbox,
@@ -22,4 +22,4 @@ export {
   type OutgoingMessage,
   resolveContent,
   type SentMessage,
-} from "./outbox.ts";
+} from "./message/outbox.ts";

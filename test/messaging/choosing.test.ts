@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { pick } from "../../src/messaging/consumer/rendezvous.ts";
 import { consumerName, declaredOf, matchesRecord } from "../../src/messaging/filter.ts";
-import type { Message } from "../../src/messaging/message.ts";
-import { pick } from "../../src/messaging/rendezvous.ts";
+import type { Message } from "../../src/messaging/message/message.ts";
 
 const me = "alice.critic.x7";
 const message = (over: Partial<Message>): Message => ({

@@ -1,7 +1,14 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LoggedPage } from "../../src/crdt/index.ts";
-import { advance, isDone, laneStart, nextAt, samePosition, union } from "../../src/messaging/position.ts";
+import {
+  advance,
+  isDone,
+  laneStart,
+  nextAt,
+  samePosition,
+  union,
+} from "../../src/messaging/consumer/position.ts";
 import { formatPageName, type LanePosition, type PageName } from "../../src/protocol/index.ts";
 
 function page(name: PageName, length: number, previous?: LoggedPage): LoggedPage {

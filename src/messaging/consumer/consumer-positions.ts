@@ -1,6 +1,6 @@
-import type { Undo } from "../base/index.ts";
-import type { Documents, Pen } from "../crdt/index.ts";
-import type { ConsumerRecord, LanePosition } from "../protocol/index.ts";
+import type { Undo } from "../../base/index.ts";
+import type { Documents, Pen } from "../../crdt/index.ts";
+import type { ConsumerRecord, LanePosition } from "../../protocol/index.ts";
 import { type ConsumerStart, startOf } from "./history-start.ts";
 import { jump, laneStart, samePosition, union } from "./position.ts";
 

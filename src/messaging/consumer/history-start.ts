@@ -1,6 +1,6 @@
-import { timestampToMs } from "../base/index.ts";
-import type { Documents, Entry } from "../crdt/index.ts";
-import { formatPageName, type LanePosition } from "../protocol/index.ts";
+import { timestampToMs } from "../../base/index.ts";
+import type { Documents, Entry } from "../../crdt/index.ts";
+import { formatPageName, type LanePosition } from "../../protocol/index.ts";
 
 /**
  * Where a consumer that nobody has opened before begins in the lanes that are there: with everything within retention,

@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
-import { FlockError, parseWriterId, timestampToMs, toUtf8 } from "../base/index.ts";
-import type { Entry } from "../crdt/index.ts";
+import { FlockError, parseWriterId, timestampToMs, toUtf8 } from "../../base/index.ts";
+import type { Entry } from "../../crdt/index.ts";
 import {
   type Json,
   type JsonObject,
@@ -8,7 +8,7 @@ import {
   messageBodySchema,
   messageKind,
   type Reference,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 
 /** A message as its lane holds it. */
 export interface Message {

@@ -1,5 +1,5 @@
-import type { LoggedPage } from "../crdt/index.ts";
-import { formatPageName, type LanePosition, type PageName, parsePageName } from "../protocol/index.ts";
+import type { LoggedPage } from "../../crdt/index.ts";
+import { formatPageName, type LanePosition, type PageName, parsePageName } from "../../protocol/index.ts";
 
 /** A page of a lane, as its positions see it. */
 export interface LanePage extends LoggedPage {

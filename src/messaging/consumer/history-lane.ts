@@ -1,5 +1,5 @@
-import { FlockError, isFlockError, timestampToMs } from "../base/index.ts";
-import type { Documents, LoggedPage } from "../crdt/index.ts";
+import { FlockError, isFlockError, timestampToMs } from "../../base/index.ts";
+import type { Documents, LoggedPage } from "../../crdt/index.ts";
 import {
   comparePages,
   formatPageName,
@@ -7,7 +7,7 @@ import {
   type LanePosition,
   type PageName,
   parsePageName,
-} from "../protocol/index.ts";
+} from "../../protocol/index.ts";
 import type { Turns } from "./history-turns.ts";
 import { isDone, type LanePage } from "./position.ts";
 

@@ -5,15 +5,15 @@ import {
   isFlockError,
   parseWriterId,
   type Undo,
-} from "../base/index.ts";
-import type { Documents, Entry, Pen } from "../crdt/index.ts";
-import { formatPageName } from "../protocol/index.ts";
+} from "../../base/index.ts";
+import type { Documents, Entry, Pen } from "../../crdt/index.ts";
+import { formatPageName } from "../../protocol/index.ts";
+import { declaredOf, type MessageFilter, matchesRecord, mayMatch } from "../filter.ts";
+import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
 import { createConsumerPositions } from "./consumer-positions.ts";
-import { declaredOf, type MessageFilter, matchesRecord, mayMatch } from "./filter.ts";
 import { createLaneReading, type LaneGap, type LaneReading } from "./history-lane.ts";
 import type { ConsumerStart } from "./history-start.ts";
 import { createTurns } from "./history-turns.ts";
-import { type Message, type ReceivedMessage, readMessage } from "./message.ts";
 import { advance, nextAt } from "./position.ts";
 import { pick } from "./rendezvous.ts";
 

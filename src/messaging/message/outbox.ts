@@ -1,6 +1,6 @@
-import { FlockError, fromUtf8, toUtf8 } from "../base/index.ts";
-import type { Pen, Write } from "../crdt/index.ts";
-import { createWrite } from "../crdt/index.ts";
+import { FlockError, fromUtf8, toUtf8 } from "../../base/index.ts";
+import type { Pen, Write } from "../../crdt/index.ts";
+import { createWrite } from "../../crdt/index.ts";
 import {
   type Json,
   type JsonObject,
@@ -9,9 +9,9 @@ import {
   messageSchemaVersion,
   parseEntryId,
   parseJson,
-} from "../protocol/index.ts";
-import type { LayeredStore, PolicyManager, Tier } from "../refstore/index.ts";
-import type { Addressed } from "./delivery.ts";
+} from "../../protocol/index.ts";
+import type { LayeredStore, PolicyManager, Tier } from "../../refstore/index.ts";
+import type { Addressed } from "../delivery/delivery.ts";
 import { type Message, parseMessageBody, type ReceivedMessage } from "./message.ts";
 
 /** A message to be sent. */

@@ -1,9 +1,9 @@
-import { createEmitter, FlockError, type Undo } from "../base/index.ts";
-import type { Documents } from "../crdt/index.ts";
-import { parseEntryId } from "../protocol/index.ts";
-import { matchesRecord } from "./filter.ts";
-import type { Message } from "./message.ts";
-import { isDone } from "./position.ts";
+import { createEmitter, FlockError, type Undo } from "../../base/index.ts";
+import type { Documents } from "../../crdt/index.ts";
+import { parseEntryId } from "../../protocol/index.ts";
+import { isDone } from "../consumer/position.ts";
+import { matchesRecord } from "../filter.ts";
+import type { Message } from "../message/message.ts";
 
 /** What of a message says whom it is for. */
 export type Addressed = Pick<Message, "id" | "writer" | "type" | "to" | "topic">;

@@ -1,7 +1,7 @@
-import { type Clock, createStore, type Store, type Undo } from "../base/index.ts";
-import { type Documents, defineView, type Entry, type WriteStage } from "../crdt/index.ts";
-import { messageKind } from "../protocol/index.ts";
-import type { DeliveryBoard } from "./delivery.ts";
+import { type Clock, createStore, type Store, type Undo } from "../../base/index.ts";
+import { type Documents, defineView, type Entry, type WriteStage } from "../../crdt/index.ts";
+import { messageKind } from "../../protocol/index.ts";
+import type { DeliveryBoard } from "../delivery/delivery.ts";
 import { type Message, readMessage } from "./message.ts";
 
 /** A message and how far it is known to have come. */
