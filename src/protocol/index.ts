@@ -58,18 +58,47 @@ export {
 } from "./limits.ts";
 export {
   addresses,
+  agentOf,
+  defaultPriority,
+  everyone,
   type MessageBody,
+  maxLabels,
+  maxPriority,
+  maxSources,
   messageBodySchema,
   messageKind,
   messageSchemaVersion,
   messageTypes,
 } from "./message.ts";
+export {
+  type CancelBody,
+  cancelKind,
+  cancelSchema,
+  type DeadLetterBody,
+  deadLetterKind,
+  deadLetterSchema,
+  maxDeadLetters,
+  type ProgressBody,
+  progressKind,
+  progressSchema,
+  type RedriveBody,
+  redriveKind,
+  redriveSchema,
+  type StreamEndBody,
+  type StreamPart,
+  streamEndKind,
+  streamEndSchema,
+  streamKind,
+  streamPartSchema,
+} from "./message-trail.ts";
 export { type Presence, parsePresence, presenceSchema } from "./presence.ts";
 export { isReferenceId, type Reference, referenceSchema } from "./reference.ts";
 export {
   type ConsumerRecord,
   type LaneMarks,
   type LanePosition,
+  type MatchTest,
+  maxAhead,
   maxCapabilities,
   maxCapabilityLength,
   maxConsumerNameLength,

@@ -1,13 +1,30 @@
 import * as z from "zod/mini";
 import { parsePageName } from "./document-name.ts";
+import { isJson } from "./json.ts";
 
 const pageName = z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}$/));
+
+/** Entries of a lane past the first that is not done that a consumer may be ahead of it. */
+export const maxAhead = 256;
+
+const entryPlace = z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}\/[0-9]{1,4}$/));
+const ranges = z
+  .array(z.int().check(z.nonnegative()))
+  .check(z.refine((bounds) => bounds.length % 2 === 0 && isAscending(bounds), "not ascending ranges"));
+
+function isAscending(bounds: readonly number[]): boolean {
+  return bounds.every((bound, index) => index === 0 || bound > (bounds[index - 1] as number));
+}
 
 const lanePositionSchema = z.strictObject({
   /** Every page of a lower number is done. */
   below: z.int().check(z.nonnegative()),
   /** Entries done of the pages from `below` on, by page name: those before this index. */
   pages: z.record(pageName, z.int().check(z.nonnegative())),
+  /** Entries done past that, by page name: `[from, to, from, to, …]`, ascending and apart, each up to and without `to`. */
+  done: z.optional(z.record(pageName, ranges)),
+  /** Deliveries begun of entries that are not done, by `page/index`. */
+  tries: z.optional(z.record(entryPlace, z.int().check(z.positive()))),
 });
 
 /** How far a consumer is in one lane: bytes that do not grow with the lane. */
@@ -16,9 +33,49 @@ export type LanePosition = z.infer<typeof lanePositionSchema>;
 /** A name that a filter gives, of the longest topic and type, fits. */
 export const maxConsumerNameLength = 640;
 
+/**
+ * A condition on a message's fields, by their paths (`content.kind`, `metadata.team`, `confidence`): a value that the
+ * field equals, or operators that must all hold. Kept in the register, and the same everywhere.
+ */
+const matcherSchema = z.record(z.string().check(z.minLength(1), z.maxLength(200)), z.custom<MatchTest>(isMatchTest));
+
+/** What one field must be. */
+export type MatchTest =
+  | string
+  | number
+  | boolean
+  | null
+  | {
+      readonly eq?: string | number | boolean | null;
+      readonly not?: string | number | boolean | null;
+      readonly in?: readonly (string | number | boolean | null)[];
+      readonly lt?: number;
+      readonly lte?: number;
+      readonly gt?: number;
+      readonly gte?: number;
+      readonly prefix?: string;
+      readonly exists?: boolean;
+    };
+
+function isMatchTest(value: unknown): boolean {
+  return isJson(value) && !Array.isArray(value);
+}
+
+const consumerFilterSchema = z.object({
+  /** One type, or any of several. */
+  type: z.optional(z.union([z.string(), z.array(z.string())])),
+  /** A pattern of topics: `*` is one word, `>` at the end one or more. */
+  topic: z.optional(z.string()),
+  match: z.optional(matcherSchema),
+  /** It takes replies to its agent's requests, instead of what else names the agent. */
+  replies: z.optional(z.literal(true)),
+});
+
 const consumerSchema = z.strictObject({
   /** The declarative part of its filter, for senders who wait until it has passed a message. */
-  filter: z.strictObject({ type: z.optional(z.string()), topic: z.optional(z.string()) }),
+  filter: consumerFilterSchema,
+  /** Agents share the messages of a consumer of this name and group among them. */
+  group: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
   /** Positions by the writer of the lane. */
   lanes: z.record(z.string(), lanePositionSchema),
 });
