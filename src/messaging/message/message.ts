@@ -35,6 +35,20 @@ export interface Message {
   readonly confidence?: number;
   readonly metadata?: JsonObject;
   readonly schemaVersion: string;
+  /** The version of its type's own schema; absent is 1. */
+  readonly contentVersion?: number;
+  /** From 0 to 9; absent is 4. */
+  readonly priority?: number;
+  /** Milliseconds since the epoch: past it nobody handles it any more, nor waits for its reply. */
+  readonly expiresAt?: number;
+  /** One message of the sender's agent for each key. */
+  readonly idempotencyKey?: string;
+  /** `request`: its sender waits for replies. `reply`: to the request that is its parent. `stream`: it opens a stream. */
+  readonly role?: "request" | "reply" | "stream";
+  /** Further entries that it was made from; with the parent, its provenance. */
+  readonly sources?: readonly string[];
+  /** What it, or something that it was made from, was marked with. */
+  readonly labels?: readonly string[];
   readonly problemContext?: JsonObject;
   readonly analysisResults?: JsonObject;
   readonly suggestedActions?: readonly JsonObject[];
