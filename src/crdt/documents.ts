@@ -15,14 +15,12 @@ import {
 } from "../base/index.ts";
 import {
   type LaneMarks,
-  type Presence,
   parseDocumentName,
   parseEntryId,
   type RegisterRecord,
   registerName,
   sharedName,
 } from "../protocol/index.ts";
-import { encodePresence } from "./announcement.ts";
 import { createCaughtUp } from "./caught-up.ts";
 import { documentDatabase, listDatabases, recordsDatabase, writerDatabase } from "./database-names.ts";
 import { createChains } from "./history/chains.ts";
@@ -45,6 +43,7 @@ import { createSaver, readCursor } from "./saver.ts";
 import type { Received } from "./shared/guard.ts";
 import { openSharedDocument, type SharedDocument } from "./shared/shared-document.ts";
 import { createSharedSet } from "./shared/shared-set.ts";
+import { createSignals, type Signals } from "./signals.ts";
 import { createStatusBoard, type DocumentsStatus } from "./status.ts";
 import { openTabs } from "./tabs.ts";
 import type { OpenSocket, OpenTabChannel } from "./transports/port.ts";
@@ -72,6 +71,7 @@ export interface Documents {
   readonly history: History;
   readonly views: Views;
   readonly presence: PresenceBoard;
+  readonly signals: Signals;
   /** The main shared document. */
   readonly shared: SharedDocument;
   /** Opens a writer for an agent: the first of its writers here that nobody has open, else a new one. */
@@ -210,7 +210,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
       saver,
       shared,
       caughtUp,
-      parts: () => ({ pool, presence }),
+      parts: () => ({ pool, presence, signals }),
       take,
       onJoined: () => departures.begin(),
     });
@@ -315,20 +315,18 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     session,
     clock,
     announce(own) {
-      announceToRelay(own);
+      relay?.announce(own);
       tabs?.announce(own);
     },
   });
   scope.add(() => presence.close());
-  announceToRelay(presence.own());
-
-  function announceToRelay(own: Presence): void {
-    try {
-      link?.announce(encodePresence(own));
-    } catch (failure) {
-      report.problems.emit(failure as FlockError);
-    }
-  }
+  relay?.announce(presence.own());
+  const signals = createSignals({
+    presence,
+    link,
+    tabs: () => tabs,
+    isHere: (writer) => pool.isOpen(writer),
+  });
 
   const departures: Departures = createDepartures({
     principal,
@@ -362,6 +360,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
       pool,
       shared,
       presence,
+      signals,
       take,
       onTaken: () => saver.note(),
       onAnswered: caughtUp.answered,
@@ -396,6 +395,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     history,
     views,
     presence,
+    signals,
     shared: main,
     async openWriter(agent) {
       const opened = await pool.open(agent);

@@ -24,6 +24,7 @@ export type {
 export type { PresenceBoard } from "./presence.ts";
 export { defaultRetention, type Retention } from "./retention.ts";
 export type { SharedDocument } from "./shared/shared-document.ts";
+export type { Signal, Signals } from "./signals.ts";
 export type { Evolution } from "./state/evolution.ts";
 export type { Snapshot, StateHost } from "./state/handle.ts";
 export { type ListDefinition, type ListHandle, list } from "./state/list.ts";

@@ -12,6 +12,10 @@ export interface PresenceBoard {
   /** This replica's presence. */
   own(): Presence;
   setWriters(writers: readonly string[]): void;
+  /** Where a writer is open, as far as is known: the newest such presence id at the relay, and the session of such a tab. */
+  placeOf(writer: string): { id: number | undefined; session: string | undefined };
+  /** Whether a presence id at the relay, or the session of a tab, says that a writer is open there. */
+  isOpenAt(place: number | string, writer: string): boolean;
   heardRelay(entries: readonly PresenceEntry[]): void;
   /** The relay is gone, and with it what it said. */
   lostRelay(): void;
@@ -93,6 +97,11 @@ export function openPresence({ session, clock, announce }: PresenceOptions): Pre
     }
   }
 
+  function isOpenAt(place: number | string, writer: string): boolean {
+    const seen = typeof place === "number" ? relayed.get(place) : tabs.get(place);
+    return seen?.presence?.writers.includes(writer) ?? false;
+  }
+
   return {
     awareness,
     others,
@@ -101,6 +110,14 @@ export function openPresence({ session, clock, announce }: PresenceOptions): Pre
       writers = next;
       schedule();
     },
+    placeOf(writer) {
+      let id: number | undefined;
+      let at: string | undefined;
+      for (const each of relayed.keys()) if (isOpenAt(each, writer)) id = Math.max(each, id ?? 0);
+      for (const each of tabs.keys()) if (isOpenAt(each, writer)) at = each;
+      return { id, session: at };
+    },
+    isOpenAt,
     heardRelay(entries) {
       for (const { id, state: text } of entries) {
         if (text === undefined) {

@@ -1,5 +1,6 @@
-import { type Clock, createStore, type RandomBytes, type Store } from "../base/index.ts";
-import { decodeDocumentMessage, parseDocumentName } from "../protocol/index.ts";
+import { type Clock, createStore, type FlockError, type RandomBytes, type Store } from "../base/index.ts";
+import { decodeDocumentMessage, type Presence, parseDocumentName } from "../protocol/index.ts";
+import { encodePresence } from "./announcement.ts";
 import type { CaughtUp } from "./caught-up.ts";
 import { createGaps, type Gaps } from "./lanes/gaps.ts";
 import type { PresenceBoard } from "./presence.ts";
@@ -7,6 +8,7 @@ import type { ProblemReport } from "./problem-report.ts";
 import type { Saver } from "./saver.ts";
 import type { Received } from "./shared/guard.ts";
 import type { SharedSet } from "./shared/shared-set.ts";
+import type { SignalBoard } from "./signals.ts";
 import type { OpenSocket } from "./transports/port.ts";
 import { type Cursor, createRelayLink, type RelayLink } from "./transports/relay-link.ts";
 import type { TokenSource } from "./transports/token-source.ts";
@@ -26,7 +28,7 @@ export interface RelayExchangeOptions {
   shared: SharedSet;
   caughtUp: CaughtUp;
   /** What is made over the link, and so after it. */
-  parts(): { pool: WriterPool; presence: PresenceBoard };
+  parts(): { pool: WriterPool; presence: PresenceBoard; signals: SignalBoard };
   /** Takes up an update of a lane or register. */
   take(name: OwnedName, update: Uint8Array): Received;
   /** The relay has told everything. */
@@ -41,6 +43,8 @@ export interface RelayExchange {
   /** What became of updates is seen to: a gap asks for one whole join, and what stays unfilled or is refused is told. */
   readonly settle: Gaps["settle"];
   connect(): void;
+  /** Says who is here; what is too large is told, and not sent. */
+  announce(own: Presence): void;
   /** Joins anew, for everything that the relay has. */
   rejoin(): void;
 }
@@ -100,6 +104,7 @@ export function createRelayExchange(options: RelayExchangeOptions): RelayExchang
         offer();
       },
       presences: (entries) => parts().presence.heardRelay(entries),
+      signalled: (from, bytes) => parts().signals.heardRelay(from, bytes),
       dropped() {
         shared.dropped();
         parts().presence.lostRelay();
@@ -124,6 +129,13 @@ export function createRelayExchange(options: RelayExchangeOptions): RelayExchang
     link,
     online,
     settle: gaps.settle,
+    announce(own) {
+      try {
+        link.announce(encodePresence(own));
+      } catch (failure) {
+        report.problems.emit(failure as FlockError);
+      }
+    },
     rejoin,
     connect() {
       gaps.reset();

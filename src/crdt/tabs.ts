@@ -5,6 +5,7 @@ import { missingOf, type ReceivedDocuments } from "./lanes/received.ts";
 import type { PresenceBoard } from "./presence.ts";
 import type { Received } from "./shared/guard.ts";
 import type { SharedSet } from "./shared/shared-set.ts";
+import type { SignalBoard } from "./signals.ts";
 import type { OpenTabChannel } from "./transports/port.ts";
 import { openTabLink, type TabLink } from "./transports/tab-link.ts";
 import type { OwnedName, WriterPool } from "./writers/writer-pool.ts";
@@ -18,6 +19,7 @@ export interface TabsOptions {
   pool: Pick<WriterPool, "stateVectors" | "documents" | "tabLeft">;
   shared: SharedSet;
   presence: PresenceBoard;
+  signals: SignalBoard;
   /** Takes up an update of a lane or register. */
   take(name: OwnedName, update: Uint8Array): Received;
   /** An update was taken up. */
@@ -29,7 +31,7 @@ export interface TabsOptions {
 
 /** Exchanges a replica's documents and presence with the other tabs of its principal. */
 export function openTabs(options: TabsOptions): TabLink {
-  const { name, session, clock, openChannel, received, pool, shared, presence } = options;
+  const { name, session, clock, openChannel, received, pool, shared, presence, signals } = options;
 
   function* sharedDocuments(): Iterable<[string, Y.Doc]> {
     for (const { name: own, document } of shared) yield [own, document];
@@ -66,6 +68,7 @@ export function openTabs(options: TabsOptions): TabLink {
       },
       received: receive,
       presence: (other) => presence.heardTab(other),
+      signalled: (other, bytes) => signals.heardTab(other, bytes),
       left(other) {
         presence.lostTab(other);
         pool.tabLeft();

@@ -12,7 +12,7 @@ export {
 export type { LaneGap } from "./consumer/history-lane.ts";
 export type { ConsumerStart } from "./consumer/history-start.ts";
 export { type Addressed, type DeliveryBoard, openDeliveryBoard } from "./delivery/delivery.ts";
-export { consumerName, type MessageFilter, matchesRecord } from "./filter.ts";
+export { consumerName, type MessageFilter, matchesRecord } from "./filter/filter.ts";
 export { type Message, type ReceivedMessage, readMessage } from "./message/message.ts";
 export { type ListedMessage, type MessageList, openMessageList } from "./message/message-list.ts";
 export {

@@ -108,6 +108,7 @@ export {
 export { documentsPath, parseRoomId, referencesPath, socketPath } from "./routes.ts";
 export { decodeSeal, encodeSeal, sealContentType } from "./seal.ts";
 export { formatShareLink, readShareLink, type ShareLink } from "./share-link.ts";
+export { decodeSignal, encodeSignal, type SignalEnvelope } from "./signal.ts";
 export { type SliceLimits, sliceUpdate } from "./slice.ts";
 export {
   type DocumentMessage,

@@ -76,6 +76,8 @@ const consumerSchema = z.strictObject({
   filter: consumerFilterSchema,
   /** Agents share the messages of a consumer of this name and group among them. */
   group: z.optional(z.string().check(z.minLength(1), z.maxLength(64))),
+  /** No handler is open for it: it takes no share of what its agent's writers, or its group, handle. */
+  closed: z.optional(z.literal(true)),
   /** Positions by the writer of the lane. */
   lanes: z.record(z.string(), lanePositionSchema),
 });

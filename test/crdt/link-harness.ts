@@ -42,6 +42,7 @@ export function setUp({ roll = 255, token }: LinkOptions = {}) {
       joined: () => heard.push("joined"),
       released: () => heard.push("released"),
       presences: (entries) => heard.push(`presences ${entries.length}`),
+      signalled: (from, bytes) => heard.push(`signalled ${from} ${bytes.join()}`),
       dropped: () => heard.push("dropped"),
       problem: (error) => problems.push(error),
     },

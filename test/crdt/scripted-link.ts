@@ -50,6 +50,7 @@ export function createScriptedLink({ answer }: { answer?: UploadOutcome } = {}):
     disconnect() {},
     rejoin() {},
     announce() {},
+    signal: () => false,
     send: (name, payload) => void sent.push({ name, message: decodeDocumentMessage(payload) }),
     upload(name, payload) {
       const message = decodeDocumentMessage(payload);

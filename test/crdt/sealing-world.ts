@@ -226,6 +226,7 @@ export function createWorld() {
       disconnect() {},
       rejoin() {},
       announce() {},
+      signal: () => false,
       send() {},
       upload,
     };

@@ -47,6 +47,7 @@ function openTab(
       },
       received: (name, update) => heard.push(`received ${name} ${update.join()}`),
       presence: (presence) => heard.push(`presence ${presence.session[0]}`),
+      signalled: (from, signal) => heard.push(`signalled ${from[0]} ${signal.join()}`),
       left: (other) => heard.push(`left ${other[0]}`),
       own: () => own,
       answered: (byCaughtUp) => heard.push(byCaughtUp ? "answered" : "answered in vain"),

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { pick } from "../../src/messaging/consumer/rendezvous.ts";
-import { consumerName, declaredOf, matchesRecord } from "../../src/messaging/filter.ts";
+import { consumerName, declaredOf, matchesRecord } from "../../src/messaging/filter/filter.ts";
 import type { Message } from "../../src/messaging/message/message.ts";
 
 const me = "alice.critic.x7";

@@ -3,7 +3,7 @@ import { createChains } from "../../src/crdt/history/chains.ts";
 import { createHistory } from "../../src/crdt/history/history.ts";
 import type { Documents, Pen } from "../../src/crdt/index.ts";
 import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
-import { consumerName } from "../../src/messaging/filter.ts";
+import { consumerName } from "../../src/messaging/filter/filter.ts";
 import {
   type ConsumerStart,
   type GapHandler,

@@ -17,7 +17,6 @@ import {
   decodeControl,
   decodeFrame,
   isFinalClose,
-  maxUpdateBytes,
   type PresenceEntry,
   protocolVersion,
   roomSubprotocol,
@@ -27,7 +26,7 @@ import { createFrameWriter, type FrameWriter } from "./frame-writer.ts";
 import type { LinkState, LinkStatus, OpenSocket, Socket } from "./port.ts";
 import { createRenewal } from "./renewal.ts";
 import type { TokenSource } from "./token-source.ts";
-import { createUploads, type UploadOutcome, type Uploads } from "./uploads.ts";
+import { createUploads, refusalOfUpload, type UploadOutcome, type Uploads } from "./uploads.ts";
 
 /** Where a replica stands in the relay's one sequence of rows. */
 export interface Cursor {
@@ -52,6 +51,8 @@ export interface RelayLinkEvents {
   released(): void;
   /** Presence that changed since the join; of the others only. */
   presences(entries: readonly PresenceEntry[]): void;
+  /** Somebody with this presence id signalled. */
+  signalled(from: number, bytes: Uint8Array): void;
   /** The connection, joined or not, is gone. */
   dropped(): void;
   problem(error: FlockError): void;
@@ -74,6 +75,8 @@ export interface RelayLink {
   send(name: string, payload: Uint8Array): void;
   /** Announces this replica's presence, JSON text; said again after each reconnection. */
   announce(state: string | undefined): void;
+  /** Signals to a presence id, in the frame of this turn; false where it cannot now. */
+  signal(to: number, bytes: Uint8Array): boolean;
 }
 
 export interface RelayLinkOptions {
@@ -347,6 +350,9 @@ export function createRelayLink(options: RelayLinkOptions): RelayLink {
       case "presences":
         events.presences(message.entries);
         break;
+      case "signalled":
+        events.signalled(message.from, message.bytes);
+        break;
       case "problem":
         // The close that follows is answered with another token.
         if (!tokens || !message.code.startsWith("edge/token-")) tellRefused(message.code, message.message);
@@ -418,25 +424,11 @@ export function createRelayLink(options: RelayLinkOptions): RelayLink {
       if (socket) drop(1000, "");
     },
     upload(name, payload) {
-      const scope = name.startsWith("shared") ? "write:shared" : "write:own";
       if (!joined || (halted.get() && !name.startsWith("register/"))) {
         return Promise.resolve({ kind: "lost" });
       }
-      if (!allows(scope)) {
-        return Promise.resolve({
-          kind: "refused",
-          code: "edge/forbidden",
-          message: `The token lacks the scope ${scope}.`,
-        });
-      }
-      if (payload.length > maxUpdateBytes) {
-        return Promise.resolve({
-          kind: "refused",
-          code: "protocol/update-too-large",
-          message: `An update of ${payload.length} bytes is past ${maxUpdateBytes}: make smaller changes, or send large content by reference.`,
-        });
-      }
-      return uploads.add(name, payload);
+      const refusal = refusalOfUpload(name, payload, allows);
+      return refusal ? Promise.resolve(refusal) : uploads.add(name, payload);
     },
     send(name, payload) {
       if (joined) writer.document(name, payload);
@@ -444,6 +436,11 @@ export function createRelayLink(options: RelayLinkOptions): RelayLink {
     announce(state) {
       presence = state;
       if (joined && allows("presence")) writer.control({ type: "presence", state });
+    },
+    signal(to, bytes) {
+      const canSend = joined && allows("presence");
+      if (canSend) writer.control({ type: "signal", to, bytes });
+      return canSend;
     },
   };
 }

@@ -32,6 +32,7 @@ const tabMessageSchema = z.union([
     caughtUp: z.optional(z.boolean()),
   }),
   z.object({ type: z.literal("presence"), from: session, presence: presenceSchema }),
+  z.object({ type: z.literal("signal"), from: session, to: session, bytes }),
   z.object({ type: z.literal("bye"), from: session }),
 ]);
 
@@ -45,6 +46,7 @@ export interface TabLinkEvents {
   lacks(documents: ReadonlyMap<string, Uint8Array>): Iterable<[name: string, update: Uint8Array]>;
   received(name: string, update: Uint8Array): void;
   presence(presence: Presence): void;
+  signalled(from: string, bytes: Uint8Array): void;
   left(session: string): void;
   own(): Presence;
   /** A tab has told all that this one lacked, and whether it has caught up itself. */
@@ -57,6 +59,8 @@ export interface TabLink {
   /** Tells what was written and stored here. */
   publish(name: string, update: Uint8Array): void;
   announce(presence: Presence): void;
+  /** Signals to the tab of a session. */
+  signal(to: string, bytes: Uint8Array): void;
   /** Asks the other tabs for what is missing here, shortly; a tab that slept has missed what was told meanwhile. */
   ask(): void;
   /** Says goodbye, as a page that may never run again must; a later word takes it back. */
@@ -120,6 +124,9 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
       case "presence":
         events.presence(message.presence);
         break;
+      case "signal":
+        if (message.to === own) events.signalled(message.from, message.bytes);
+        break;
     }
   }
 
@@ -148,6 +155,7 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
   return {
     publish: (document, update) => post({ type: "update", from: own, name: document, update }),
     announce: (presence) => post({ type: "presence", from: own, presence }),
+    signal: (to, signal) => post({ type: "signal", from: own, to, bytes: signal }),
     ask() {
       cancelAsk ??= clock.after(askAfterMs, () => {
         cancelAsk = undefined;

@@ -1,3 +1,5 @@
+import { maxUpdateBytes, type TokenScope } from "../../protocol/index.ts";
+
 /** What became of an upload. */
 export type UploadOutcome =
   /** The relay has it in its storage. */
@@ -89,5 +91,23 @@ export function createUploads(place: (name: string, payload: Uint8Array) => void
       sentBytes = 0;
       for (const { resolve } of lost) resolve({ kind: "lost" });
     },
+  };
+}
+
+/** What the relay would answer to an upload, where that is known beforehand: it is not sent then. */
+export function refusalOfUpload(
+  name: string,
+  payload: Uint8Array,
+  allows: (scope: TokenScope) => boolean,
+): UploadOutcome | undefined {
+  const scope = name.startsWith("shared") ? "write:shared" : "write:own";
+  if (!allows(scope)) {
+    return { kind: "refused", code: "edge/forbidden", message: `The token lacks the scope ${scope}.` };
+  }
+  if (payload.length <= maxUpdateBytes) return undefined;
+  return {
+    kind: "refused",
+    code: "protocol/update-too-large",
+    message: `An update of ${payload.length} bytes is past ${maxUpdateBytes}: make smaller changes, or send large content by reference.`,
   };
 }

@@ -29,6 +29,11 @@ export interface RoomLimits {
   presenceBytes: number;
   /** Changes of one connection's presence that are told a second; those beyond are gathered, not refused. */
   presencesPerSecond: number;
+  /**
+   * Signals of one principal that are passed on a second, on average over ten, each once for every socket that hears it;
+   * those beyond are lost.
+   */
+  signalsPerSecond: number;
 }
 
 /** The limits that hold where the settings name no others. */
@@ -45,4 +50,5 @@ export const defaultRoomLimits: Readonly<RoomLimits> = {
   bytesOutPerSecond: 16 * 1024 * 1024,
   presenceBytes: maxPresenceBytes,
   presencesPerSecond: 10,
+  signalsPerSecond: 2_000,
 };

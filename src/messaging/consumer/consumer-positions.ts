@@ -2,11 +2,19 @@ import type { Undo } from "../../base/index.ts";
 import type { Documents, Pen } from "../../crdt/index.ts";
 import type { ConsumerRecord, LanePosition } from "../../protocol/index.ts";
 import { type ConsumerStart, startOf } from "./history-start.ts";
-import { jump, laneStart, samePosition, union } from "./position.ts";
+import { createLaneCursor, type LaneCursor } from "./lane-cursor.ts";
+import { laneStart, samePosition } from "./position.ts";
+
+/** Whether a handler is open for a consumer, as its writer's register says; `group` is the one that is asked for. */
+export function isServed(consumer: ConsumerRecord | undefined, group?: string): boolean {
+  return consumer !== undefined && consumer.closed === undefined && consumer.group === group;
+}
 
 /** Where a consumer is in each lane: the union over its agent's writers, published in the register of its own. */
 export interface ConsumerPositions {
-  /** Where the lane is to be read from; before anything of it was passed, where the consumer begins. */
+  /** Where it is in a lane, and before anything of it was passed, where it begins; another one once the lane is forgotten. */
+  cursor(lane: string): LaneCursor;
+  /** Of the cursor. */
   at(lane: string): LanePosition;
   /** Whether it is known where the consumer begins in a lane. */
   isPlaced(lane: string): boolean;
@@ -16,8 +24,8 @@ export interface ConsumerPositions {
   pass(lane: string, to: LanePosition): void;
   /** Past what retention took. */
   jump(lane: string, below: number): void;
-  /** Takes over what another writer of this agent, or this one before, has passed. */
-  learn(consumer: ConsumerRecord | undefined): void;
+  /** Takes over what another writer's register says of this very consumer; tells whether that was news. */
+  learn(writer: string): boolean;
   /** The agent's other registers are known, as far as they can be told. */
   caughtUp(): void;
   publish(): void;
@@ -28,6 +36,8 @@ export interface ConsumerPositionsOptions {
   /** The consumer's name. */
   name: string;
   declared: ConsumerRecord["filter"];
+  /** Shares the position with every agent's consumers of this name and group, instead of with its agent's only. */
+  group?: string | undefined;
   /** Where it begins if no writer of the agent has opened it before. */
   start: ConsumerStart;
   /** When it was opened, in milliseconds since the epoch. */
@@ -42,8 +52,8 @@ export interface ConsumerPositionsOptions {
 
 /** Creates the positions from the registers that are here. */
 export function createConsumerPositions(options: ConsumerPositionsOptions): ConsumerPositions {
-  const { name, declared, start, since, writer, isOwnAgent, documents, onForgotten } = options;
-  const positions = new Map<string, LanePosition>();
+  const { name, declared, group, start, since, writer, isOwnAgent, documents, onForgotten } = options;
+  const cursors = new Map<string, LaneCursor>();
   /** Lanes that departed in this session: an older register of another writer does not bring them back. */
   const departed = new Set<string>();
   /** Whether nobody opened this consumer before; undefined until that can be told. */
@@ -52,11 +62,34 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   let isSettled = false;
   let isClosed = false;
 
-  function learn(consumer: ConsumerRecord | undefined): void {
-    if (consumer) isNew = false;
-    for (const [lane, position] of Object.entries(consumer?.lanes ?? {})) {
-      if (!isGone(lane)) positions.set(lane, union(positions.get(lane) ?? laneStart, position));
+  /** What a register says of this consumer: a register moves no other agent's, but where both are in its group. */
+  function sharedBy(id: string): ConsumerRecord | undefined {
+    const consumer = documents.register(id)?.consumers[name];
+    return consumer?.group === group && (group !== undefined || isOwnAgent(id)) ? consumer : undefined;
+  }
+
+  function learn(id: string): boolean {
+    const consumer = sharedBy(id);
+    if (!consumer) return false;
+    isNew = false;
+    let isNews = false;
+    for (const [lane, position] of Object.entries(consumer.lanes)) {
+      if (!isGone(lane) && cursorOf(lane).learn(position)) isNews = true;
     }
+    return isNews;
+  }
+
+  function cursorOf(lane: string): LaneCursor {
+    const present = cursors.get(lane);
+    if (present) return present;
+    const made = createLaneCursor();
+    cursors.set(lane, made);
+    return made;
+  }
+
+  function hasBegun(lane: string): boolean {
+    const cursor = cursors.get(lane);
+    return cursor !== undefined && !samePosition(cursor.record(), laneStart);
   }
 
   /** Before the first join a lane that is not here may only not have come yet. */
@@ -66,8 +99,8 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   }
 
   function forgetGone(): void {
-    for (const lane of [...positions.keys()].filter(isGone)) {
-      positions.delete(lane);
+    for (const lane of [...cursors.keys()].filter(isGone)) {
+      cursors.delete(lane);
       onForgotten(lane);
     }
   }
@@ -81,20 +114,19 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   }
 
   function place(lane: string): void {
-    const begin = positions.has(lane) ? undefined : startOf(lane, { start, since }, documents);
-    if (begin) positions.set(lane, begin);
+    const begin = hasBegun(lane) ? undefined : startOf(lane, { start, since }, documents);
+    if (begin) cursorOf(lane).learn(begin);
   }
 
   function publish(): void {
     const record = writer.register();
     if (!record || isClosed) return;
     const before = record.consumers[name];
-    const lanes = Object.fromEntries(positions);
-    if (before && samePositions(before.lanes, lanes)) return;
-    writer.setRegister({
-      ...record,
-      consumers: { ...record.consumers, [name]: { filter: declared, lanes } },
-    });
+    const lanes: Record<string, LanePosition> = {};
+    for (const [lane, cursor] of cursors) if (hasBegun(lane)) lanes[lane] = cursor.record();
+    if (isServed(before, group) && before && samePositions(before.lanes, lanes)) return;
+    const consumer = { filter: declared, ...(group !== undefined && { group }), lanes };
+    writer.setRegister({ ...record, consumers: { ...record.consumers, [name]: consumer } });
   }
 
   const stops = [
@@ -108,23 +140,23 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
     }),
   ];
 
-  for (const [id, record] of documents.registers()) if (isOwnAgent(id)) learn(record.consumers[name]);
+  for (const id of documents.registers().keys()) learn(id);
   if (isNew !== undefined) settle();
   // Before it can be told whether the consumer is new: one that dies meanwhile has been there, and gets more, not less.
   publish();
 
+  function cursor(lane: string): LaneCursor {
+    if (isNew && !isSettled) place(lane);
+    return cursorOf(lane);
+  }
+
   return {
-    at(lane) {
-      if (isNew && !isSettled) place(lane);
-      return positions.get(lane) ?? laneStart;
-    },
+    cursor,
+    at: (lane) => cursor(lane).record(),
     isPlaced: (lane) => isNew !== undefined || startOf(lane, { start, since }, documents) === undefined,
-    beganAt: (lane) => (isNew && !positions.has(lane) ? since : undefined),
-    pass: (lane, to) => void positions.set(lane, to),
-    jump(lane, below) {
-      const now = positions.get(lane) ?? laneStart;
-      if (now.below < below) positions.set(lane, jump(now, below));
-    },
+    beganAt: (lane) => (isNew && !hasBegun(lane) ? since : undefined),
+    pass: (lane, to) => void cursors.set(lane, createLaneCursor(to)),
+    jump: (lane, below) => cursorOf(lane).jump(below),
     learn,
     caughtUp() {
       isNew ??= true;

@@ -8,7 +8,7 @@ import {
 } from "../../base/index.ts";
 import type { Documents, Entry, Pen } from "../../crdt/index.ts";
 import { formatPageName } from "../../protocol/index.ts";
-import { declaredOf, type MessageFilter, matchesRecord, mayMatch } from "../filter.ts";
+import { compileFilter, declaredOf, type MessageFilter } from "../filter/filter.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
 import { createConsumerPositions } from "./consumer-positions.ts";
 import { createLaneReading, type LaneGap, type LaneReading } from "./history-lane.ts";
@@ -75,6 +75,8 @@ export function openConsumer(options: ConsumerOptions): Undo {
   /** Beside the signal, because Node warns of a leak where eleven lanes listen to one. */
   const stopped = createEmitter<void>();
   const agent = agentOf(writer.id);
+  const declared = declaredOf(filter);
+  const compiled = compileFilter(declared, writer.id);
   const turns = createTurns(readingLanes);
   const readings = new Map<string, LaneReading>();
   const busy = new Set<string>();
@@ -88,7 +90,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
   let caughtUp = resumed;
   const positions = createConsumerPositions({
     name,
-    declared: declaredOf(filter),
+    declared,
     start: options.start,
     since: clock.now(),
     writer,
@@ -209,9 +211,8 @@ export function openConsumer(options: ConsumerOptions): Undo {
 
   /** The message of an entry, where it is for this consumer. */
   function wanted(entry: Entry): Message | undefined {
-    const message = mayMatch(filter, entry) ? readMessage(entry) : undefined;
-    if (!message || !matchesRecord(filter, message, writer.id)) return undefined;
-    return message.topic === undefined || message.from !== agent ? message : undefined;
+    const message = compiled.mayHold(entry) ? readMessage(entry) : undefined;
+    return message && compiled.takes(message) ? message : undefined;
   }
 
   function mayHandle(lane: string): boolean {
@@ -309,7 +310,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
         wake(id);
       }
       if (id === writer.id || agentOf(id) !== agent) return;
-      positions.learn(documents.register(id)?.consumers[name]);
+      positions.learn(id);
       wakeAll();
     }),
     // In a turn of its own: by then the references have heard of it too.

@@ -9,7 +9,7 @@ import {
   parsePageName,
 } from "../../protocol/index.ts";
 import type { Turns } from "./history-turns.ts";
-import { isDone, type LanePage } from "./position.ts";
+import { isWhole, type LanePage } from "./position.ts";
 
 /** Pages of a lane that retention took before a consumer had read them. */
 export interface LaneGap {
@@ -87,7 +87,7 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
 
   function isPastHead(position: LanePosition, { low, head }: LaneMarks): boolean {
     const name = parsePageName(head.page);
-    return position.below >= low || (name !== undefined && isDone(position, name, head.length - 1));
+    return position.below >= low || (name !== undefined && isWhole(position, name, head.length));
   }
 
   function rest(): boolean {
@@ -119,14 +119,14 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
     const live = log.pages(lane).find((page) => {
       const { number } = page.name;
       const isAhead = number > position.below && number < first;
-      return isAhead && !isDone(position, page.name, page.entries.length - 1);
+      return isAhead && !isWhole(position, page.name, page.entries.length);
     });
     const below = live?.name.number ?? first;
     const before = await pageBefore(position, { below, live });
-    const isWhole = before !== undefined && isDone(position, before.page, before.length - 1);
+    const isRead = before !== undefined && isWhole(position, before.page, before.length);
     const isOfBefore = beganAt !== undefined && (await startsBefore(beganAt, live, below));
     const gap = { lane, from: position.below, to: below - 1, pages: below - position.below };
-    return { kind: "jump", below, gap: isWhole || isOfBefore ? undefined : gap };
+    return { kind: "jump", below, gap: isRead || isOfBefore ? undefined : gap };
   }
 
   /** Whether what is kept begins before a time, and so all that is lost was said before it. */

@@ -1,5 +1,6 @@
 import type { LoggedPage } from "../../crdt/index.ts";
 import { formatPageName, type LanePosition, type PageName, parsePageName } from "../../protocol/index.ts";
+import { absorb, contains, include, type Ranges } from "./ranges.ts";
 
 /** A page of a lane, as its positions see it. */
 export interface LanePage extends LoggedPage {
@@ -14,19 +15,49 @@ export interface LanePage extends LoggedPage {
 export const laneStart: LanePosition = { below: 0, pages: {} };
 
 /** The position before every page from a number on; it keeps what it says of those. */
-export function jump({ pages }: LanePosition, below: number): LanePosition {
-  const kept = Object.entries(pages).filter(([name]) => (parsePageName(name)?.number ?? 0) >= below);
-  return { below, pages: Object.fromEntries(kept) };
+export function jump({ pages, done = {}, tries = {} }: LanePosition, below: number): LanePosition {
+  const isKept = (name: string): boolean => (parsePageName(name)?.number ?? 0) >= below;
+  return positionOf({
+    below,
+    pages: filtered(pages, isKept),
+    done: filtered(done, isKept),
+    tries: filtered(tries, (place) => isKept(pageOf(place))),
+  });
 }
 
-/** Tells whether an entry is behind the position; `pages` are those of its lane that are here. */
+/** Tells whether an entry is done; `pages` are those of its lane that are here. */
 export function isDone(
   position: LanePosition,
   page: PageName,
   index: number,
   pages: readonly LanePage[] = [],
 ): boolean {
-  return index < floorOf(position, page, pages);
+  if (index < floorOf(position, page, pages)) return true;
+  const above = position.done?.[formatPageName(page)];
+  return above !== undefined && contains(above, index);
+}
+
+/** Tells whether a page is done up to a length, and all that comes before it too. */
+export function isWhole(
+  position: LanePosition,
+  page: PageName,
+  length: number,
+  pages: readonly LanePage[] = [],
+): boolean {
+  return length <= floorOf(position, page, pages);
+}
+
+/** Tells whether all that a page rests on is done. */
+export function isReached(
+  position: LanePosition,
+  { previous }: LanePage,
+  pages: readonly LanePage[],
+): boolean {
+  return (
+    previous === undefined ||
+    previous.length === 0 ||
+    isWhole(position, previous.page, previous.length, pages)
+  );
 }
 
 /** The entry to handle next; undefined where none is here, or one before it is still to come. */
@@ -37,22 +68,10 @@ export function nextAt(
   for (const page of pages) {
     const floor = floorOf(position, page.name, pages);
     if (floor < page.entries.length) {
-      return isPrecededWhole(position, page, pages) ? { page, index: floor } : undefined;
+      return isReached(position, page, pages) ? { page, index: floor } : undefined;
     }
   }
   return undefined;
-}
-
-function isPrecededWhole(
-  position: LanePosition,
-  { previous }: LanePage,
-  pages: readonly LanePage[],
-): boolean {
-  return (
-    previous === undefined ||
-    previous.length === 0 ||
-    isDone(position, previous.page, previous.length - 1, pages)
-  );
 }
 
 /** The position past an entry; pages that are done for good are forgotten. */
@@ -63,40 +82,97 @@ export function advance(
   index: number,
 ): LanePosition {
   const marked = { ...position.pages, [formatPageName(page)]: index + 1 };
-  return forget({ below: position.below, pages: marked }, pages);
+  return forget({ ...position, pages: marked }, pages);
 }
 
 /**
- * Raises `below` past page numbers whose every known page is done and that a later page says are complete. That later
- * page is marked: it names the pages that the position has passed, should others of their numbers come late.
+ * Says the same in the fewest words. It raises `below` past page numbers whose every known page is done and that a later
+ * page says are complete. That later page is marked: it names the pages that the position has passed, should others of
+ * their numbers come late. A page that was entered ahead of one that is not done has no mark until it is reached, for
+ * the same reason.
  */
-function forget(position: LanePosition, pages: readonly LanePage[]): LanePosition {
+export function forget(position: LanePosition, pages: readonly LanePage[]): LanePosition {
   let { below } = position;
   const marks = { ...position.pages };
+  const done = { ...position.done };
+  // In the lane's order, so that one that is reached shows the next one to be.
+  for (const page of pages) {
+    const name = formatPageName(page.name);
+    const above = done[name];
+    const now = { below, pages: marks };
+    if (!above || !(name in marks || isReached(now, page, pages))) continue;
+    const left = [...above];
+    marks[name] = absorb(left, marks[name] ?? 0);
+    done[name] = left;
+  }
   for (;;) {
-    const here = pages.filter(({ name }) => name.number === below);
+    const now = { below, pages: marks };
+    const isRead = pages.every(
+      ({ name, entries }) => name.number !== below || isWhole(now, name, entries.length, pages),
+    );
     const follower = pages.find(
       ({ name, previous }) =>
         name.number > below &&
         previous?.page.number === below &&
-        isDone(position, previous.page, previous.length - 1, pages),
+        isWhole(now, previous.page, previous.length, pages),
     );
-    const isRead = here.every(({ name, entries }) => isDone(position, name, entries.length - 1, pages));
     if (!follower || !isRead) break;
     marks[formatPageName(follower.name)] ??= 0;
     below++;
   }
-  const kept = Object.entries(marks).filter(([name, mark]) => {
+  const passed = { below, pages: marks };
+  const kept = filtered(marks, (name, mark) => {
     const page = parsePageName(name);
     if (!page || page.number >= below) return page !== undefined;
     const { [name]: _, ...others } = marks;
     return floorOf({ below, pages: others }, page, pages) < mark;
   });
-  return { below, pages: Object.fromEntries(kept) };
+  const above = filtered(done, (name, bounds) => {
+    const page = parsePageName(name);
+    return page !== undefined && floorOf(passed, page, pages) < (bounds.at(-1) ?? 0);
+  });
+  const tries = filtered(position.tries ?? {}, (place) => {
+    const page = parsePageName(pageOf(place));
+    return page !== undefined && !isDone({ ...passed, done: above }, page, indexOf(place), pages);
+  });
+  return positionOf({ below, pages: kept, done: above, tries });
 }
 
-/** Entries of a page that are behind the position. */
-function floorOf(position: LanePosition, page: PageName, pages: readonly LanePage[]): number {
+function pageOf(place: string): string {
+  return place.slice(0, place.indexOf("/"));
+}
+
+function indexOf(place: string): number {
+  return Number(place.slice(place.indexOf("/") + 1));
+}
+
+function filtered<T>(
+  record: Readonly<Record<string, T>>,
+  isKept: (key: string, value: T) => boolean,
+): Record<string, T> {
+  return Object.fromEntries(Object.entries(record).filter(([key, value]) => isKept(key, value)));
+}
+
+interface PositionParts {
+  below: number;
+  pages: Record<string, number>;
+  done: Record<string, number[]>;
+  tries: Record<string, number>;
+}
+
+/** Without what says nothing. */
+export function positionOf({ below, pages, done, tries }: PositionParts): LanePosition {
+  const above = filtered(done, (_, bounds) => bounds.length > 0);
+  return {
+    below,
+    pages,
+    ...(Object.keys(above).length > 0 && { done: above }),
+    ...(Object.keys(tries).length > 0 && { tries }),
+  };
+}
+
+/** Entries from the first of a page on that are done, with all that they rest on. */
+export function floorOf(position: LanePosition, page: PageName, pages: readonly LanePage[]): number {
   const mark = position.pages[formatPageName(page)] ?? 0;
   if (page.number >= position.below || isApart(page, pages)) return mark;
   return isContested(page, pages)
@@ -105,11 +181,15 @@ function floorOf(position: LanePosition, page: PageName, pages: readonly LanePag
 }
 
 function isApart(page: PageName, pages: readonly LanePage[]): boolean {
+  return pageAt(page, pages)?.isApart === true;
+}
+
+/** The page of a name, of pages in order. */
+export function pageAt(page: PageName, pages: readonly LanePage[]): LanePage | undefined {
   for (let at = firstOf(page.number, pages); pages[at]?.name.number === page.number; at++) {
-    const each = pages[at] as LanePage;
-    if (each.isApart && isSame(each.name, page)) return true;
+    if (isSame((pages[at] as LanePage).name, page)) return pages[at];
   }
-  return false;
+  return undefined;
 }
 
 /**
@@ -166,19 +246,61 @@ function isSame(a: PageName, b: PageName): boolean {
 
 /** The position that is past whatever either is past. */
 export function union(a: LanePosition, b: LanePosition): LanePosition {
-  const pages: Record<string, number> = {};
-  for (const [name, floor] of [...Object.entries(a.pages), ...Object.entries(b.pages)]) {
-    pages[name] = Math.max(floor, pages[name] ?? 0);
+  const pages = greatest(a.pages, b.pages);
+  const done: Record<string, Ranges> = {};
+  for (const record of [a.done ?? {}, b.done ?? {}]) {
+    for (const [name, bounds] of Object.entries(record)) {
+      done[name] ??= [];
+      for (let at = 0; at < bounds.length; at += 2) {
+        include(done[name], bounds[at] as number, bounds[at + 1] as number);
+      }
+    }
   }
-  return { below: Math.max(a.below, b.below), pages };
+  for (const [name, floor] of Object.entries(pages)) {
+    if (done[name]) pages[name] = absorb(done[name], floor);
+  }
+  const tries = filtered(greatest(a.tries, b.tries), (place) => {
+    const [name, index] = [pageOf(place), indexOf(place)];
+    return index >= (pages[name] ?? 0) && !contains(done[name] ?? [], index);
+  });
+  return positionOf({ below: Math.max(a.below, b.below), pages, done, tries });
+}
+
+function greatest(
+  a: Readonly<Record<string, number>> = {},
+  b: Readonly<Record<string, number>> = {},
+): Record<string, number> {
+  const joined = { ...a };
+  for (const [key, value] of Object.entries(b)) joined[key] = Math.max(value, joined[key] ?? 0);
+  return joined;
 }
 
 /** Tells whether two positions are the same. */
 export function samePosition(a: LanePosition, b: LanePosition): boolean {
-  const names = Object.keys(a.pages);
   return (
-    a.below === b.below &&
-    names.length === Object.keys(b.pages).length &&
-    names.every((name) => a.pages[name] === b.pages[name])
+    a === b ||
+    (a.below === b.below &&
+      sameValues(a.pages, b.pages, (one, other) => one === other) &&
+      sameValues(a.done, b.done, sameNumbers) &&
+      sameValues(a.tries, b.tries, (one, other) => one === other))
   );
+}
+
+function sameValues<T>(
+  a: Readonly<Record<string, T>> = {},
+  b: Readonly<Record<string, T>> = {},
+  isSame: (one: T, other: T) => boolean,
+): boolean {
+  const keys = Object.keys(a);
+  return (
+    keys.length === Object.keys(b).length &&
+    keys.every((key) => {
+      const [one, other] = [a[key], b[key]];
+      return one !== undefined && other !== undefined && isSame(one, other);
+    })
+  );
+}
+
+function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, index) => value === b[index]);
 }

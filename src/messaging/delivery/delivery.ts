@@ -2,7 +2,7 @@ import { createEmitter, FlockError, type Undo } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
 import { parseEntryId } from "../../protocol/index.ts";
 import { isDone } from "../consumer/position.ts";
-import { matchesRecord } from "../filter.ts";
+import { matchesRecord } from "../filter/filter.ts";
 import type { Message } from "../message/message.ts";
 
 /** What of a message says whom it is for. */

@@ -2,7 +2,7 @@ import { type Clock, type ErrorCode, FlockError } from "../../../base/index.ts";
 import { isResync } from "../../../protocol/index.ts";
 import type { RoomLimits } from "../limits.ts";
 import { createByPrincipal } from "./by-principal.ts";
-import { createMeter, type Meter, spend } from "./rates.ts";
+import { createMeter, type Meter, overdrawnMs, spend } from "./rates.ts";
 
 /** How long whoever was closed for its rate stays shut out: to refuse a socket is dearer than to refuse its frame. */
 const awayMs = 2_500;
@@ -15,6 +15,10 @@ export interface Intake {
   take(principal: string, bytes: number): FlockError | undefined;
   /** Counts something that was refused with a code; why the socket that sent it is to be closed, if it is. */
   refused(principal: string, code: ErrorCode): FlockError | undefined;
+  /** Whether a signal of a principal is passed on. */
+  maySignal(principal: string): boolean;
+  /** One was passed on to so many sockets. */
+  signalled(principal: string, readers: number): void;
   /** Why no socket of a principal is taken at present; undefined where one is. */
   refusalOfOpening(principal: string): FlockError | undefined;
 }
@@ -23,19 +27,29 @@ interface Account {
   readonly messages: Meter;
   readonly bytes: Meter;
   readonly refusals: Meter;
+  readonly signals: Meter;
   /** In milliseconds since 1970. */
   awayUntil: number;
 }
 
-type IntakeLimits = Pick<RoomLimits, "messagesPerSecond" | "bytesInPerSecond" | "refusalsPerSecond">;
+type IntakeLimits = Pick<
+  RoomLimits,
+  "messagesPerSecond" | "bytesInPerSecond" | "refusalsPerSecond" | "signalsPerSecond"
+>;
 
 /** Creates the accounts of a room; each rate allows ten seconds' worth at once. */
 export function createIntake(limits: IntakeLimits, clock: Pick<Clock, "now">): Intake {
-  const { messagesPerSecond, bytesInPerSecond, refusalsPerSecond } = limits;
+  const { messagesPerSecond, bytesInPerSecond, refusalsPerSecond, signalsPerSecond } = limits;
   const accounts = createByPrincipal<Account>(
-    () => ({ messages: createMeter(), bytes: createMeter(), refusals: createMeter(), awayUntil: 0 }),
-    ({ messages, bytes, refusals, awayUntil }) =>
-      Math.max(messages.paidAt, bytes.paidAt, refusals.paidAt, awayUntil) <= clock.now(),
+    () => ({
+      messages: createMeter(),
+      bytes: createMeter(),
+      refusals: createMeter(),
+      signals: createMeter(),
+      awayUntil: 0,
+    }),
+    ({ messages, bytes, refusals, signals, awayUntil }) =>
+      Math.max(messages.paidAt, bytes.paidAt, refusals.paidAt, signals.paidAt, awayUntil) <= clock.now(),
   );
 
   function shutOut(account: Account, message: string): FlockError {
@@ -61,6 +75,12 @@ export function createIntake(limits: IntakeLimits, clock: Pick<Clock, "now">): I
       if (spend(account.refusals, weight, refusalsPerSecond, clock.now())) return undefined;
       const message = `More than ${refusalsPerSecond} updates of ${principal} were refused a second: correct what their refusals name.`;
       return shutOut(account, message);
+    },
+    maySignal: (principal) => overdrawnMs(accounts.of(principal).signals, clock.now()) === 0,
+    signalled(principal, readers) {
+      // To look for a reader that is not there costs as much.
+      const amount = Math.max(1, readers);
+      spend(accounts.of(principal).signals, amount, signalsPerSecond, clock.now());
     },
     refusalOfOpening(principal) {
       const account = accounts.known(principal);

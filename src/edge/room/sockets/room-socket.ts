@@ -12,6 +12,7 @@ import { allows } from "../grant.ts";
 import type { LedgerDocument, LedgerRefusal } from "../ledger/ledger.ts";
 import type { RoomState } from "../room-state.ts";
 import { answer } from "./answers.ts";
+import { foreignWriter } from "./claims.ts";
 import { answerJoin } from "./join.ts";
 import { controlPart } from "./parts.ts";
 import type { RoomSession, SessionRefusal } from "./session.ts";
@@ -178,7 +179,7 @@ function receiveControl(
       break;
     case "presence":
       // What it has no scope for it cannot have announced either: to withdraw nothing is no fault.
-      if (message.state === undefined || mayTell(room, session, "presence")) {
+      if (message.state === undefined || mayShow(room, session, message.state)) {
         room.presence.change(session, message.state);
         room.observer.count("presences");
       }
@@ -196,14 +197,25 @@ function receiveControl(
 
 function mayTell(room: RoomState, session: RoomSession, what: string): boolean {
   if (allows(session.attachment.grant, "presence")) return true;
-  const message = `A ${what} takes the scope \`presence\`.`;
-  answer(
-    room,
-    session,
-    controlPart({ type: "refuse", channel: controlChannel, code: "edge/forbidden", message }),
-  );
-  assertFewRefusals(room, session, "edge/forbidden");
+  forbid(room, session, `A ${what} takes the scope \`presence\`.`);
   return false;
+}
+
+/** Others take a presence's word for which writers are open in it, and so for who speaks: it may name its principal's alone. */
+function mayShow(room: RoomState, session: RoomSession, state: string): boolean {
+  if (!mayTell(room, session, "presence")) return false;
+  const { principal } = session.attachment.grant;
+  const foreign = foreignWriter(state, principal);
+  if (foreign === undefined) return true;
+  forbid(room, session, `A presence of ${principal} names ${foreign.slice(0, 200)}, which is not its own.`);
+  return false;
+}
+
+/** Refuses what came on channel 0. */
+function forbid(room: RoomState, session: RoomSession, message: string): void {
+  const code = "edge/forbidden";
+  answer(room, session, controlPart({ type: "refuse", channel: controlChannel, code, message }));
+  assertFewRefusals(room, session, code);
 }
 
 function takeCredit(room: RoomState, session: RoomSession, bytes: number): void {
@@ -215,15 +227,22 @@ function takeCredit(room: RoomState, session: RoomSession, bytes: number): void 
   room.resume(session);
 }
 
-/** Signals are told at once, to one presence id or with 0 to all others, and are never stored. */
+/**
+ * Signals are told at once, to one presence id or with 0 to all others, and are never stored. One is lost past its
+ * principal's rate, and where its reader is too far behind even for that: whoever signals must not get others closed.
+ */
 function passOn(room: RoomState, session: RoomSession, to: number, bytes: Uint8Array): void {
   const from = session.attachment.presence?.id ?? 0;
+  const { principal } = session.attachment.grant;
+  if (!room.intake.maySignal(principal)) return;
   const frame = controlPart({ type: "signalled", from, bytes });
   room.observer.count("signals");
+  let readers = 0;
   for (const other of room.sessions) {
     const id = other.kind === "room" ? other.attachment.presence?.id : undefined;
-    // Lost where the reader is too far behind even for that: whoever signals must not get others closed.
-    if (id !== undefined && id !== from && (to === 0 || to === id))
-      room.outflow.sendNow(other, frame, "signal");
+    if (id === undefined || id === from || (to !== 0 && to !== id)) continue;
+    room.outflow.sendNow(other, frame, "signal");
+    readers++;
   }
+  room.intake.signalled(principal, readers);
 }

@@ -12,6 +12,7 @@ import type { Delivery } from "../pacing/replay.ts";
 import type { RoomState } from "../room-state.ts";
 import { answer } from "./answers.ts";
 import { decodeAwareness } from "./awareness.ts";
+import { foreignWriter } from "./claims.ts";
 import { type StockSession, saveSession } from "./session.ts";
 import { askStock, openStock, probeStock, takeAnswer } from "./stock-flow.ts";
 
@@ -91,7 +92,10 @@ export function sendStockChunk(
   if (rows.length > 0) probeStock(room, session);
 }
 
-/** A stock client re-sends what it is told of others: only the client that it announced first is its own. */
+/**
+ * A stock client re-sends what it is told of others: only the client that it announced first is its own. One that passes
+ * for a replica speaks for its own principal's writers alone.
+ */
 function announce(room: RoomState, session: StockSession, update: Uint8Array): void {
   const { attachment } = session;
   const entries = decodeAwareness(update);
@@ -101,6 +105,11 @@ function announce(room: RoomState, session: StockSession, update: Uint8Array): v
       : client === attachment.awarenessClient,
   );
   if (!own) return;
+  const foreign = foreignWriter(own.state, attachment.grant.principal);
+  if (foreign !== undefined) {
+    const message = `A presence names ${foreign.slice(0, 200)}, which is not its own: leave out \`writers\`.`;
+    throw new FlockError("edge/forbidden", message);
+  }
   if (attachment.awarenessClient === undefined) {
     attachment.awarenessClient = own.client;
     saveSession(session);

@@ -1,0 +1,259 @@
+import { type Clock, FlockError, type Undo } from "../../base/index.ts";
+import type { Entry, EntryLog, Pen } from "../../crdt/index.ts";
+import { addresses, agentOf, cancelKind, type JsonObject, messageKind, progressKind } from "../../protocol/index.ts";
+import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
+import type { OutgoingMessage } from "../message/outbox.ts";
+import { expired } from "./deadline.ts";
+import { type Progress, readProgress } from "./progress.ts";
+
+/** A request that waits for replies. */
+export interface Exchange {
+  /** Nobody waits any more. With `satisfied`, replies that come later are superfluous; else they are late. */
+  end(options: { satisfied: boolean }): void;
+  /** Ends it and takes the request back, wherever it is handled. */
+  cancel(reason: unknown): void;
+}
+
+export interface ExchangeOptions {
+  /** Milliseconds since the epoch. */
+  expiresAt: number;
+  signal?: AbortSignal | undefined;
+  onReply(reply: ReceivedMessage): void;
+  onProgress?: ((progress: Progress) => void) | undefined;
+  /** A reply that could not be read; the exchange goes on. */
+  onUnreadable(failure: unknown): void;
+  /** It has ended by itself: `messaging/expired`, `room/closed`, the signal's reason, or what sending threw. */
+  onFailed(failure: unknown): void;
+}
+
+/** The requests of an agent that are under way. */
+export interface Exchanges {
+  /** Sends a request. Nothing is told before this returns. */
+  begin(message: OutgoingMessage, options: ExchangeOptions): Exchange;
+  close(): void;
+}
+
+export interface ExchangesOptions {
+  writer: Pen;
+  log: Pick<EntryLog, "added" | "get">;
+  clock: Clock;
+  send(message: OutgoingMessage): Promise<{ readonly id: string }>;
+  /** Gives a reply its content. */
+  resolve(message: Message, signal: AbortSignal): Promise<ReceivedMessage>;
+  /** Opens the durable consumer of the replies to this agent. */
+  openReplies(handle: (reply: ReceivedMessage) => unknown): Undo;
+  /** Whether this writer has asked before. */
+  hasAsked: boolean;
+  onProblem(error: FlockError): void;
+}
+
+/** Requests that had their replies, of which it is remembered that a further one is not late. */
+const maxSatisfied = 1_024;
+const maxReasonLength = 1_000;
+
+/** A request between its sending and its end. */
+interface Waiting {
+  readonly to: string | undefined;
+  take(entry: Entry): void;
+}
+
+/**
+ * Opens an agent's exchanges. Replies are met where they enter the log, so that no other writer of the agent can take them
+ * away; the durable consumer brings what came while this replica was elsewhere, and tells of what nobody waits for.
+ */
+export function createExchanges(options: ExchangesOptions): Exchanges {
+  const { writer, log, clock, send, resolve, openReplies, onProblem } = options;
+  const waiting = new Map<string, Waiting>();
+  const satisfied = new Set<string>();
+  const closing = new Set<(failure: FlockError) => void>();
+  /** Requests whose ids are not known yet; ... */
+  const sending = new Set<Promise<unknown>>();
+  /** ... and what may be a reply to one of them. */
+  const early: Entry[] = [];
+  let stopWatching: Undo | undefined;
+  let stopReplies: Undo | undefined;
+
+  function watch(): void {
+    stopReplies ??= openReplies(settleReply);
+    stopWatching ??= log.added.on((entries) => {
+      for (const entry of entries) {
+        const request = requestOf(entry);
+        if (request === undefined) continue;
+        const exchange = waiting.get(request);
+        if (exchange) exchange.take(entry);
+        else if (sending.size > 0) early.push(entry);
+      }
+    });
+  }
+
+  function rest(): void {
+    if (sending.size === 0) early.length = 0;
+    if (sending.size > 0 || waiting.size > 0) return;
+    stopWatching?.();
+    stopWatching = undefined;
+  }
+
+  /** A reply has come to the durable consumer. */
+  async function settleReply(reply: ReceivedMessage): Promise<void> {
+    const { id, parent, from } = reply;
+    if (parent === undefined) return;
+    if (!waiting.has(parent)) await Promise.allSettled(sending);
+    const exchange = waiting.get(parent);
+    const asked = exchange ?? requestIn(parent);
+    const details = { request: parent, reply: id, from };
+    if (agentOf(ownerOf(parent)) !== agentOf(writer.id) || (asked && !isAsked(asked.to, reply.writer))) {
+      const why = `${from} answered ${parent}, which did not ask it: the reply ${id} is passed over.`;
+      onProblem(new FlockError("messaging/foreign-reply", why, { details }));
+    } else if (exchange) {
+      const entry = log.get(id);
+      if (entry) exchange.take(entry);
+    } else if (!satisfied.has(parent)) {
+      const why = `The reply ${id} of ${from} came after the request ${parent} had ended.`;
+      onProblem(new FlockError("messaging/late-reply", why, { details }));
+    }
+  }
+
+  /** The request as its own lane still has it. */
+  function requestIn(id: string): Message | undefined {
+    const entry = log.get(id);
+    return entry && readMessage(entry);
+  }
+
+  function begin(message: OutgoingMessage, exchange: ExchangeOptions): Exchange {
+    const { expiresAt, signal, onReply, onProgress, onUnreadable, onFailed } = exchange;
+    const lifetime = new AbortController();
+    const seen = new Set<string>();
+    let id: string | undefined;
+    let hasEnded = false;
+    let cancelledFor: string | undefined;
+
+    function end(how: { satisfied: boolean }): void {
+      if (hasEnded) return;
+      hasEnded = true;
+      stopTimer();
+      signal?.removeEventListener("abort", onAbort);
+      closing.delete(fail);
+      lifetime.abort();
+      if (id !== undefined) {
+        waiting.delete(id);
+        if (how.satisfied) remember(id);
+        rest();
+      }
+    }
+
+    function fail(failure: unknown): void {
+      if (hasEnded) return;
+      end({ satisfied: false });
+      onFailed(failure);
+    }
+
+    function cancel(reason: unknown): void {
+      if (hasEnded) return;
+      cancelledFor = reasonText(reason);
+      end({ satisfied: false });
+      if (id !== undefined) sendCancel(id, cancelledFor);
+    }
+
+    function onAbort(): void {
+      cancel(signal?.reason);
+      onFailed(signal?.reason);
+    }
+
+    function take(entry: Entry): void {
+      if (!isAsked(message.to, entry.writer)) return;
+      if (entry.kind === progressKind) {
+        const progress = onProgress && readProgress(entry);
+        if (progress) onProgress(progress);
+        return;
+      }
+      const reply = seen.has(entry.id) ? undefined : readMessage(entry);
+      if (!reply) return;
+      seen.add(entry.id);
+      void resolve(reply, lifetime.signal).then(
+        (received) => {
+          if (!hasEnded) onReply(received);
+        },
+        (failure: unknown) => {
+          if (!hasEnded) onUnreadable(failure);
+        },
+      );
+    }
+
+    async function sendIt(): Promise<void> {
+      // In a turn of its own, so that whoever began it has the exchange before it is told anything.
+      await Promise.resolve();
+      if (hasEnded) return;
+      if (signal?.aborted) throw signal.reason;
+      if (expiresAt <= clock.now()) throw expired("the request");
+      watch();
+      const sent = send({ ...message, role: "request", expiresAt });
+      sending.add(sent);
+      try {
+        id = (await sent).id;
+        if (!hasEnded) {
+          waiting.set(id, { to: message.to, take });
+          for (const entry of early) if (requestOf(entry) === id) take(entry);
+        } else if (cancelledFor !== undefined) sendCancel(id, cancelledFor);
+      } finally {
+        sending.delete(sent);
+        rest();
+      }
+    }
+
+    const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () => fail(expired(id ?? "the request")));
+    signal?.addEventListener("abort", onAbort, { once: true });
+    closing.add(fail);
+    sendIt().catch(fail);
+    return { end, cancel };
+  }
+
+  function sendCancel(request: string, reason: string): void {
+    try {
+      const body: JsonObject = { request, reason };
+      writer.append({ kind: cancelKind, parents: [request], body });
+    } catch (failure) {
+      // The agent closes: the deadline ends the request at the others.
+      if (failure instanceof FlockError && failure.code !== "crdt/closed") onProblem(failure);
+    }
+  }
+
+  function remember(request: string): void {
+    satisfied.add(request);
+    const [oldest] = satisfied;
+    if (satisfied.size > maxSatisfied && oldest !== undefined) satisfied.delete(oldest);
+  }
+
+  if (options.hasAsked) stopReplies = openReplies(settleReply);
+
+  return {
+    begin,
+    close() {
+      stopReplies?.();
+      for (const fail of [...closing]) {
+        fail(new FlockError("room/closed", "The agent closed before a reply came: ask again when it is open."));
+      }
+      stopWatching?.();
+    },
+  };
+}
+
+/** The request that an entry follows, be it as a reply or as progress, by a look that costs little. */
+function requestOf({ kind, body }: Entry): string | undefined {
+  if (kind !== messageKind && kind !== progressKind) return undefined;
+  const said = body as JsonObject | null;
+  const request = kind === progressKind ? said?.["of"] : said?.["role"] === "reply" ? said["parent"] : undefined;
+  return typeof request === "string" ? request : undefined;
+}
+
+/** Whether a request, to an agent or to a topic, was for the agent of a writer to answer. */
+function isAsked(to: string | undefined, by: string): boolean {
+  return to === undefined || addresses(to, by);
+}
+
+function ownerOf(id: string): string {
+  return id.slice(0, id.indexOf("/"));
+}
+
+function reasonText(reason: unknown): string {
+  return (reason instanceof Error ? reason.message : String(reason)).slice(0, maxReasonLength);
+}

@@ -1,0 +1,72 @@
+import * as z from "zod/mini";
+import { type Clock, type Closable, FlockError } from "../../base/index.ts";
+import type { EntryLog, Pen } from "../../crdt/index.ts";
+import { referenceSchema, streamEndKind } from "../../protocol/index.ts";
+import type { LayeredStore } from "../../refstore/index.ts";
+import type { Outbox, OutgoingMessage } from "../message/outbox.ts";
+import { createStreamWriter, type StreamWriter } from "./stream-writer.ts";
+import { openStreamsOf } from "./open-streams.ts";
+
+/** A stream to be opened: a message, and what will be streamed. */
+export interface OutgoingStream extends Omit<OutgoingMessage, "content"> {
+  /** Of what the stream becomes. Default `text/plain; charset=utf-8`. */
+  contentType?: string;
+  /** Content of the message that opens it. Default `{ contentType }`. */
+  content?: OutgoingMessage["content"];
+  /** What may wait to be stored before `write` does; default 64 KiB. */
+  highWaterMarkBytes?: number;
+}
+
+/** The streams that an agent writes. */
+export interface Streams extends Closable {
+  /** @throws `messaging/invalid-options`, and as sending a message does */
+  open(stream: OutgoingStream): Promise<StreamWriter>;
+  /** Gives up those that have not ended. */
+  close(): Promise<void>;
+}
+
+export interface StreamsOptions {
+  writer: Pick<Pen, "id" | "append">;
+  log: Pick<EntryLog, "added" | "pages">;
+  refs: Pick<LayeredStore, "put">;
+  outbox: Pick<Outbox, "send">;
+  clock: Clock;
+}
+
+const contentTypeSchema = referenceSchema.shape.contentType;
+
+/** Creates them for an agent that was just opened: what its writer left open, in a page that is gone, has failed. */
+export function createStreams(options: StreamsOptions): Streams {
+  const { writer, log, outbox } = options;
+  const open = new Set<StreamWriter>();
+
+  for (const [of, at] of openStreamsOf(log.pages(writer.id))) {
+    const body = { of, at, failure: "The writer went away before its end." };
+    writer.append({ kind: streamEndKind, parents: [of], body });
+  }
+
+  return {
+    async open({ contentType = "text/plain; charset=utf-8", highWaterMarkBytes, ...message }) {
+      if (!z.safeParse(contentTypeSchema, contentType).success || !((highWaterMarkBytes ?? 1) > 0)) {
+        throw new FlockError(
+          "messaging/invalid-options",
+          "A stream has a contentType like text/plain, and a highWaterMarkBytes above 0.",
+        );
+      }
+      const opening = { content: { contentType }, ...message, role: "stream" as const };
+      const { id } = await outbox.send(opening);
+      const stream = createStreamWriter({
+        ...options,
+        id,
+        contentType,
+        highWaterMarkBytes,
+        onClosed: () => open.delete(stream),
+      });
+      open.add(stream);
+      return stream;
+    },
+    async close() {
+      await Promise.all([...open].map((stream) => stream.close()));
+    },
+  };
+}
