@@ -48,17 +48,28 @@ export {
 } from "./crdt/index.ts";
 export {
   type ConsumerStart,
+  createResponse,
+  type DefineMessageOptions,
+  defineMessage,
   type GapHandler,
   type HandlerContext,
   type LaneGap,
   type ListedMessage,
   type Message,
+  type MessageDefinition,
+  type MessageEvolution,
   type MessageFilter,
   type MessageHandler,
+  type MessageOf,
   type OutgoingMessage,
+  type OutgoingResponse,
+  type OutgoingStream,
+  type ReadStreamOptions,
   type ReceivedMessage,
   readMessage,
   type SentMessage,
+  type StreamPiece,
+  type StreamWriter,
 } from "./messaging/index.ts";
 export {
   type Json,

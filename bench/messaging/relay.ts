@@ -6,6 +6,7 @@ import type { RoomPlatform } from "../../src/index.ts";
 import { createLoneMessage, newRoomId, openApart, type Pair, sendRate } from "./agents.ts";
 import { type Figures, gather } from "./figures.ts";
 import { timeByTurns } from "./latency.ts";
+import { measureSizes } from "./sizes.ts";
 import { openStockPair } from "./stock.ts";
 import { printTable } from "./table.ts";
 
@@ -50,6 +51,7 @@ export async function measureRelay(runs: number, startRelay: StartRelay): Promis
         beside: { name: "the same", values: figures.of("stock p99") },
       },
     ]);
+    await measureSizes(relay.url);
   } finally {
     await relay.kill();
     rmSync(persistDir, { recursive: true, force: true });

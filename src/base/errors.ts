@@ -63,6 +63,7 @@ export type ErrorCode =
   | "messaging/expired"
   | "messaging/request-failed"
   | "messaging/late-reply"
+  | "messaging/foreign-reply"
   | "messaging/unknown-method"
   | "messaging/stream-closed"
   | "messaging/stream-corrupt"

@@ -7,6 +7,7 @@ export { type Backoff, backoffMs } from "./backoff.ts";
 export {
   concatBytes,
   equalBytes,
+  fromBase64Url,
   fromHex,
   fromUtf8,
   sha256,

@@ -1,6 +1,6 @@
 import { Awareness, applyAwarenessUpdate, encodeAwarenessUpdate } from "y-protocols/awareness";
 import * as Y from "yjs";
-import { type Clock, createStore, type Store, type Undo } from "../base/index.ts";
+import { type Clock, createStore, parseWriterId, type Store, type Undo } from "../base/index.ts";
 import { type Presence, type PresenceEntry, parseJson, parsePresence } from "../protocol/index.ts";
 
 /** Who is here: through the relay and through other tabs, each replica once. */
@@ -85,11 +85,8 @@ export function openPresence({ session, clock, announce }: PresenceOptions): Pre
 
   /** A tab is shown only while the relay does not show the same session. */
   function refresh(): void {
-    const bySession = new Map<string, Presence>();
-    for (const { presence } of tabs.values()) if (presence) bySession.set(presence.session, presence);
-    for (const { presence } of relayed.values()) if (presence) bySession.set(presence.session, presence);
-    bySession.delete(session);
-    others.set([...bySession.values()]);
+    const here = lastWords([...tabs.values(), ...relayed.values()]);
+    others.set(here.filter((presence) => presence.session !== session));
     const throughRelay = new Set([...relayed.values()].map(({ presence }) => presence?.session));
     for (const [tab, seen] of tabs) {
       const state = throughRelay.has(tab) ? null : seen.awareness;
@@ -160,6 +157,22 @@ export function openPresence({ session, clock, announce }: PresenceOptions): Pre
       document.destroy();
     },
   };
+}
+
+/**
+ * What each session said last. A session's id is anybody's word, whose writers are open in it the relay's: who takes another's
+ * session stands beside it, by its principal, and who names no writers there hides nobody.
+ */
+function lastWords(seen: readonly Seen[]): Presence[] {
+  const words = new Map<string, Presence>();
+  const speaking = new Set<string>();
+  for (const { presence } of seen) {
+    if (!presence) continue;
+    const [writer] = presence.writers;
+    if (writer !== undefined) speaking.add(presence.session);
+    words.set(`${presence.session} ${writer && parseWriterId(writer)?.principal}`, presence);
+  }
+  return [...words.values()].filter(({ writers, session }) => writers.length > 0 || !speaking.has(session));
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

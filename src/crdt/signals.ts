@@ -4,7 +4,7 @@ import type { PresenceBoard } from "./presence.ts";
 import type { RelayLink } from "./transports/relay-link.ts";
 import type { TabLink } from "./transports/tab-link.ts";
 
-/** What one open writer tells another at once: never stored, perhaps lost, in no order with anything else. */
+/** What one open writer tells another at once: never stored, perhaps lost or told twice, in no order with anything else. */
 export interface Signal {
   /** The writer that said it: of the principal that its connection speaks for, and open in the replica that sent it. */
   readonly from: string;

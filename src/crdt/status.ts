@@ -16,7 +16,7 @@ export interface DocumentsStatus {
 /** The status of a replica, put together from its parts. */
 export interface StatusBoard {
   readonly status: Store<DocumentsStatus>;
-  /** Counts anew what is pending. */
+  /** Counts anew what is pending: now, and what else changes in this turn once at its end, or when somebody asks. */
   refresh(): void;
   /** Shows the state of a link from now on. */
   follow(link: Pick<RelayLink, "status" | "halted">): Undo;
@@ -45,10 +45,37 @@ export function createStatusBoard({
   }
 
   const unsubscribe = storage.subscribe((state) => show({ storage: state }));
+  /** Whether it was counted in this turn, and whether more has changed since. */
+  let isCounted = false;
+  let isDue = false;
+
+  function count(): void {
+    isDue = false;
+    show({ pending: pending() });
+  }
+
+  function endTurn(): void {
+    isCounted = false;
+    if (isDue) count();
+  }
 
   return {
-    status,
-    refresh: () => show({ pending: pending() }),
+    status: {
+      get() {
+        if (isDue) count();
+        return status.get();
+      },
+      subscribe: status.subscribe,
+    },
+    refresh() {
+      if (isCounted) {
+        isDue = true;
+        return;
+      }
+      isCounted = true;
+      queueMicrotask(endTurn);
+      count();
+    },
     follow(link) {
       const read = (): void =>
         show({ network: link.status.get(), halted: link.halted.get(), pending: pending() });

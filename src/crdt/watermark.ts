@@ -27,7 +27,7 @@ export function createWatermark(value = 0): Watermark {
       failed = undefined;
       if (waiting.length === 0) return;
       const ready = waiting.filter(({ target }) => target <= current);
-      waiting = waiting.filter(({ target }) => target > current);
+      waiting = ready.length === waiting.length ? [] : waiting.filter(({ target }) => target > current);
       for (const { resolve } of ready) resolve();
     },
     fail(reason, upTo = Number.POSITIVE_INFINITY) {

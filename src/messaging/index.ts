@@ -12,14 +12,49 @@ export {
 export type { LaneGap } from "./consumer/history-lane.ts";
 export type { ConsumerStart } from "./consumer/history-start.ts";
 export { type Addressed, type DeliveryBoard, openDeliveryBoard } from "./delivery/delivery.ts";
-export { consumerName, type MessageFilter, matchesRecord } from "./filter/filter.ts";
+export {
+  type CompiledFilter,
+  compileFilter,
+  consumerName,
+  type MessageFilter,
+  matchesRecord,
+  type TypeName,
+} from "./filter/filter.ts";
+export type { Matcher } from "./filter/matcher.ts";
+export { matchesTopic } from "./filter/topic-pattern.ts";
+export { resolveContent } from "./message/content.ts";
+export type { MessageEvolution } from "./message/content-schema.ts";
+export {
+  type DefineMessageOptions,
+  defineMessage,
+  type MessageDefinition,
+  type MessageOf,
+} from "./message/define-message.ts";
 export { type Message, type ReceivedMessage, readMessage } from "./message/message.ts";
 export { type ListedMessage, type MessageList, openMessageList } from "./message/message-list.ts";
+export { createMessageTypes, type MessageTypes } from "./message/message-types.ts";
+export { createOutbox, type Outbox, type OutboxOptions } from "./message/outbox.ts";
+export type { OutgoingMessage, RoledMessage } from "./message/outgoing.ts";
+export { createResponse, type OutgoingResponse } from "./message/response.ts";
+export type { SentMessage } from "./message/sent-message.ts";
+export { type Cancellations, createCancellations } from "./requests/cancellations.ts";
 export {
-  createOutbox,
-  type Outbox,
-  type OutboxOptions,
-  type OutgoingMessage,
-  resolveContent,
-  type SentMessage,
-} from "./message/outbox.ts";
+  defineService,
+  type MethodSchemas,
+  type Service,
+  type ServiceClient,
+  type ServiceContext,
+  type ServiceHandlers,
+} from "./requests/define-service.ts";
+export type { OutgoingRequest } from "./requests/exchanges.ts";
+export type { Progress, ProgressReport } from "./requests/progress.ts";
+export type { RequestOptions } from "./requests/request.ts";
+export type { RequestManyOptions } from "./requests/request-many.ts";
+export { createRequests, type Requests, type ServeMethodsOptions } from "./requests/requests.ts";
+export { createResponder, type Responder } from "./requests/responder.ts";
+export type { ServiceOptions } from "./requests/service-client.ts";
+export { createServiceDesk, type ServiceDesk } from "./requests/service-desk.ts";
+export type { StreamPiece } from "./streams/assembly.ts";
+export { type ReadStreamOptions, readStream } from "./streams/read-stream.ts";
+export type { StreamWriter } from "./streams/stream-writer.ts";
+export { createStreams, type OutgoingStream } from "./streams/streams.ts";

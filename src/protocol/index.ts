@@ -40,7 +40,8 @@ export {
 } from "./document-name.ts";
 export { controlChannel, decodeFrame, encodeFrame, type FramePart, partBytes } from "./frame.ts";
 export * from "./gate/index.ts";
-export { isJson, type Json, type JsonObject, parseJson } from "./json.ts";
+export { copyJson, isJson, type Json, type JsonObject, parseJson } from "./json.ts";
+export { jsonBytes } from "./json-size.ts";
 export {
   creditEveryBytes,
   creditUnsaidBytes,
@@ -59,17 +60,16 @@ export {
 export {
   addresses,
   agentOf,
-  defaultPriority,
   everyone,
+  isMessageType,
   type MessageBody,
-  maxLabels,
-  maxPriority,
-  maxSources,
   messageBodySchema,
   messageKind,
   messageSchemaVersion,
   messageTypes,
 } from "./message.ts";
+export { defaultPriority, maxLabels, maxPriority, maxSources } from "./message-bounds.ts";
+export { copyMessageBody } from "./message-form.ts";
 export {
   type CancelBody,
   cancelKind,
@@ -107,6 +107,16 @@ export {
 } from "./register.ts";
 export { documentsPath, parseRoomId, referencesPath, socketPath } from "./routes.ts";
 export { decodeSeal, encodeSeal, sealContentType } from "./seal.ts";
+export {
+  type ServiceAnswer,
+  type ServiceError,
+  type ServiceRequest,
+  type ServiceSignal,
+  serviceAnswerSchema,
+  serviceErrorSchema,
+  serviceRequestSchema,
+  serviceSignalSchema,
+} from "./service-signal.ts";
 export { formatShareLink, readShareLink, type ShareLink } from "./share-link.ts";
 export { decodeSignal, encodeSignal, type SignalEnvelope } from "./signal.ts";
 export { type SliceLimits, sliceUpdate } from "./slice.ts";

@@ -2,6 +2,7 @@ import { parseEntryId } from "./batch.ts";
 import { isJson } from "./json.ts";
 import { jsonBytes } from "./json-size.ts";
 import {
+  addresseePattern,
   labelPattern,
   maxConversationLength,
   maxKeyLength,
@@ -13,9 +14,8 @@ import {
   messageVersionPattern,
   topicPattern,
   typePattern,
-  addresseePattern,
 } from "./message-bounds.ts";
-import { isReference } from "./reference.ts";
+import { type Reference, readReference } from "./reference.ts";
 
 /*
  * The message schema by hand, because each message is checked where it is sent and where it is read, and the schema takes
@@ -59,10 +59,11 @@ export function copyMessageBody(
         break;
       case "reference":
         if (value === undefined) continue;
-        if (!isReference(value)) return undefined;
-        contentBytes = value.size;
+        target[name] = readReference(value);
+        if (target[name] === undefined) return undefined;
+        contentBytes = (target[name] as Reference).size;
         contents++;
-        break;
+        continue;
       default: {
         if (value === undefined && isOptional(name)) continue;
         const fits = fitsOptional(name, value);

@@ -59,21 +59,22 @@ export const progressSchema = z.object({
 });
 export type ProgressBody = z.infer<typeof progressSchema>;
 
+/** Base64url without padding. */
+const base64Url = z.string().check(z.regex(/^([\w-]{4})*([\w-]{2,3})?$/));
+
 export const streamKind = "stream";
-/** A part of a stream: `of` is the message of the role `stream` that opened it, in the same lane. */
+/**
+ * A part of a stream: `of` is the message of the role `stream` that opened it, in the same lane. An empty one says that the
+ * stream is still open.
+ */
 export const streamPartSchema = z.union([
   z.object({
     of: entryIdText,
     /** Where the part begins: UTF-16 code units of text, or bytes. */
     at: z.int().check(z.nonnegative()),
-    text: z.string().check(z.minLength(1)),
+    text: z.string(),
   }),
-  z.object({
-    of: entryIdText,
-    at: z.int().check(z.nonnegative()),
-    /** Base64. */
-    bytes: z.string().check(z.minLength(1)),
-  }),
+  z.object({ of: entryIdText, at: z.int().check(z.nonnegative()), bytes: base64Url }),
 ]);
 export type StreamPart = z.infer<typeof streamPartSchema>;
 
@@ -85,6 +86,8 @@ export const streamEndSchema = z.object({
   at: z.int().check(z.nonnegative()),
   /** The whole, whose id is the SHA-256 of its bytes (of text: as UTF-8); absent where the stream was given up. */
   reference: z.optional(referenceSchema),
+  /** What the whole is, and `at` counts; absent is text. */
+  unit: z.optional(z.enum(["text", "bytes"])),
   failure: z.optional(reason),
 });
 export type StreamEndBody = z.infer<typeof streamEndSchema>;

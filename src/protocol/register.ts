@@ -37,7 +37,10 @@ export const maxConsumerNameLength = 640;
  * A condition on a message's fields, by their paths (`content.kind`, `metadata.team`, `confidence`): a value that the
  * field equals, or operators that must all hold. Kept in the register, and the same everywhere.
  */
-const matcherSchema = z.record(z.string().check(z.minLength(1), z.maxLength(200)), z.custom<MatchTest>(isMatchTest));
+const matcherSchema = z.record(
+  z.string().check(z.minLength(1), z.maxLength(200)),
+  z.custom<MatchTest>(isMatchTest),
+);
 
 /** What one field must be. */
 export type MatchTest =

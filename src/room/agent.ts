@@ -4,14 +4,22 @@ import {
   type ConsumerStart,
   consumerName,
   createOutbox,
+  createResponse,
+  createStreams,
   type DeliveryBoard,
   type GapHandler,
+  type Message,
   type MessageFilter,
   type MessageHandler,
+  type MessageTypes,
   type OutgoingMessage,
+  type OutgoingResponse,
+  type OutgoingStream,
   openConsumer,
+  readMessage,
   resolveContent,
   type SentMessage,
+  type StreamWriter,
 } from "../messaging/index.ts";
 import type { LayeredStore, PolicyManager } from "../refstore/index.ts";
 
@@ -28,10 +36,37 @@ export interface Agent extends Closable {
    * Sends a message, by value or by reference as its type's policy says. It applies here at once,
    * and travels when there is a network.
    *
-   * @throws `messaging/invalid-message`, `messaging/value-too-large`, `room/closed`, `refstore/quota`,
-   * `refstore/too-large`.
+   * @throws `messaging/invalid-message`, `messaging/invalid-content`, `messaging/value-too-large`, `room/closed`,
+   * `refstore/quota`, `refstore/too-large`.
    */
   send(message: OutgoingMessage): Promise<SentMessage>;
+  /**
+   * Sends the answer to a message, as `createResponse` makes it.
+   *
+   * @throws as `send`
+   */
+  respond(message: Message, response: OutgoingResponse): Promise<SentMessage>;
+  /**
+   * Sends a message that opens a stream, and gives what to write it with: parts follow it in this agent's lane, gathered
+   * for 50 ms, and at the end a reference to the whole, at most 32 MiB, which is held in memory until then. Closing the
+   * agent gives up what has not ended; so does its next opening here, where the page went away before.
+   *
+   * @throws `messaging/invalid-options`, and as `send`
+   * @example
+   * ```ts
+   * const room = await openRoom("tokens");
+   * const writer = await room.agent("writer");
+   * const stream = await writer.openStream({ topic: "drafts", type: "DRAFT" });
+   * for (const token of ["Once ", "upon ", "a time"]) await stream.write(token);
+   * const { size } = await stream.end();
+   * let draft = "";
+   * for await (const piece of room.readStream(stream.id)) if ("text" in piece) draft += piece.text;
+   * draft; // "Once upon a time"
+   * size; // 16
+   * await room.close();
+   * ```
+   */
+  openStream(stream: OutgoingStream): Promise<StreamWriter>;
   /**
    * Handles messages at least once each, in order within a sender's lane. A message is acknowledged when the handler's
    * promise resolves; when it rejects, or the page goes away before, the message is delivered again.
@@ -71,6 +106,7 @@ export interface AgentOptions {
   refs: LayeredStore;
   policy: PolicyManager;
   board: DeliveryBoard;
+  types: MessageTypes;
   clock: Clock;
   onProblem(error: FlockError): void;
   onClosed(): void;
@@ -78,7 +114,8 @@ export interface AgentOptions {
 
 /** Creates an agent over its writer and announces it in the writer's register. */
 export function createAgent(options: AgentOptions): Agent {
-  const { name, capabilities, opened, documents, refs, policy, board, clock, onProblem, onClosed } = options;
+  const { name, capabilities, opened, documents, refs, policy, board, types, clock, onProblem, onClosed } =
+    options;
   const { writer, resumed, knownLanes } = opened;
   const scope = createScope();
   scope.add(() => {
@@ -86,7 +123,18 @@ export function createAgent(options: AgentOptions): Agent {
     onClosed();
   });
   const consumers = new Set<string>();
-  const outbox = createOutbox({ writer, refs, policy, delivered: board.delivered });
+  const outbox = createOutbox({
+    writer,
+    refs,
+    policy,
+    clock,
+    types,
+    delivered: board.delivered,
+    labelsOf(id) {
+      const entry = documents.log.get(id);
+      return entry && readMessage(entry)?.labels;
+    },
+  });
 
   const before = writer.register();
   writer.setRegister({
@@ -95,6 +143,9 @@ export function createAgent(options: AgentOptions): Agent {
     consumers: before?.consumers ?? {},
     capabilities: [...capabilities],
   });
+
+  const streams = createStreams({ writer, log: documents.log, refs, outbox, clock });
+  scope.add(() => streams.close());
 
   function assertOpen(): void {
     if (scope.closed) throw new FlockError("room/closed", `The agent ${name} is closed: open it again.`);
@@ -109,6 +160,15 @@ export function createAgent(options: AgentOptions): Agent {
     async send(message) {
       assertOpen();
       return outbox.send(message);
+    },
+    async respond(message, response) {
+      assertOpen();
+      const role = message.role === "request" ? ({ role: "reply" } as const) : {};
+      return outbox.send({ ...createResponse(message, response), ...role });
+    },
+    async openStream(stream) {
+      assertOpen();
+      return streams.open(stream);
     },
     onMessage(filter, handler, { consumer, from, onGap } = {}) {
       assertOpen();
@@ -132,7 +192,7 @@ export function createAgent(options: AgentOptions): Agent {
         knownLanes,
         documents,
         clock,
-        resolve: (message, signal) => resolveContent(message, refs, signal),
+        resolve: (message, signal) => resolveContent(message, { refs, types }, signal),
         onProblem,
       });
       scope.add(stop);

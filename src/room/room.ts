@@ -30,7 +30,16 @@ import {
   type ViewOptions,
   type Write,
 } from "../crdt/index.ts";
-import { type ListedMessage, openDeliveryBoard, openMessageList } from "../messaging/index.ts";
+import {
+  createMessageTypes,
+  type ListedMessage,
+  type MessageDefinition,
+  openDeliveryBoard,
+  openMessageList,
+  type ReadStreamOptions,
+  readStream,
+  type StreamPiece,
+} from "../messaging/index.ts";
 import {
   maxCapabilities,
   maxCapabilityLength,
@@ -74,6 +83,8 @@ export interface RoomOptions<S extends StateSchema = Record<never, never>> {
   token?: () => string | Promise<string>;
   /** What the room's shared state is made of; default nothing. */
   state?: S;
+  /** The types of messages whose content has a schema, made by `defineMessage`; content of any other passes as it is. */
+  messages?: readonly MessageDefinition[];
   /** How content of a type travels, over the named policies. */
   policies?: Readonly<Record<string, CommunicationPolicy>>;
   /** How long history is kept; every replica of a room should say the same. Default: for good, and of departed writers 90 days. */
@@ -202,6 +213,17 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
    * ```
    */
   replay(options: ReplayOptions): AsyncIterableIterator<ReplayedRecord>;
+  /**
+   * Reads a stream by the id of the message that opened it, from any offset: what is there, then what comes, until its
+   * end; `at` counts UTF-16 code units of text, or bytes, and an offset in the middle of a surrogate pair begins at the
+   * pair. `at` and the length of the last piece is where another reading goes on, without a gap or anything twice. The
+   * whole is held, at most 32 MiB, by a reading from 0: its digest is checked at the end.
+   *
+   * @throws `room/closed`, `messaging/invalid-options`; and while it is read `messaging/stream-failed` with the writer's
+   * reason, `messaging/stream-corrupt`, `crdt/history-lost` where retention took what is read before there was a whole,
+   * `refstore/unavailable` where a sealed part is out of reach, and the signal's reason
+   */
+  readStream(id: string, options?: ReadStreamOptions): AsyncIterableIterator<StreamPiece>;
   /** Told of what went wrong without a caller to throw to: refusals, failed storage, failed handlers. */
   onProblem(listener: (error: FlockError) => void): Undo;
   /** Stores what is pending and lets go of every timer, socket, lock and database. Closing twice is safe. */
@@ -331,10 +353,13 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     };
     const state = bindState(host, options.state ?? ({} as S));
     const policy = createPolicyManager({ ...(options.policies && { policies: options.policies }) });
+    const types = createMessageTypes(options.messages ?? []);
     const board = openDeliveryBoard(documents);
     scope.add(() => board.close());
     const messages = openMessageList(documents, board, clock);
     scope.add(() => messages.close());
+    const readings = new AbortController();
+    scope.add(() => readings.abort(new FlockError("room/closed", `The room ${id} was closed.`)));
     const roster = openRoster(documents);
     scope.add(() => roster.close());
     const agents = new Map<string, Promise<Agent>>();
@@ -394,6 +419,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
         refs,
         policy,
         board,
+        types,
         clock,
         onProblem: (error) => problems.emit(error),
         onClosed: () => agents.delete(name),
@@ -461,6 +487,10 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       replay(replayOptions) {
         assertOpen();
         return readReplay(documents, board, replayOptions);
+      },
+      readStream(stream, streamOptions) {
+        assertOpen();
+        return readStream({ documents, refs, closed: readings.signal }, stream, streamOptions);
       },
       onProblem: (listener) => problems.on(listener),
       close: () => scope.close(),

@@ -94,6 +94,27 @@ describe("presence", () => {
     expect([states(), board.others.get()]).toEqual([[{ user: { name: "stock" } }], []]);
   });
 
+  it("AWARE-7: who takes another's session hides nobody, whether it names writers of its own or none", () => {
+    const { board } = setUp();
+    const honest = { ...presence("ben"), writers: ["ben.planner.x7"] };
+    const hijack = { ...honest, writers: ["mallory.agent.z9"] };
+    board.heardRelay([entry(7, honest), entry(8, hijack), entry(9, { ...honest, writers: [] })]);
+    expect(board.others.get()).toEqual([honest, hijack]);
+    board.heardRelay([entry(7, { ...honest, writers: ["ben.planner.x7", "ben.critic.y8"] })]);
+    expect(board.others.get().flatMap(({ writers }) => writers)).toContain("ben.critic.y8");
+    board.heardRelay([entry(7, undefined), entry(8, undefined)]);
+    expect(board.others.get()).toEqual([{ ...honest, writers: [] }]);
+  });
+
+  it("AWARE-3: of two connections of a session the newer word counts", () => {
+    const { board } = setUp();
+    board.heardRelay([
+      entry(7, presence("ben")),
+      entry(8, { ...presence("ben"), writers: ["anon.ben.new"] }),
+    ]);
+    expect(board.others.get().map(({ writers }) => writers)).toEqual([["anon.ben.new"]]);
+  });
+
   it("AWARE-6: closing leaves no timer and announces nothing more", () => {
     const { board, clock, announced } = setUp();
     board.awareness.setLocalStateField("user", 1);

@@ -85,6 +85,14 @@ describe("tabs", () => {
     expect([second.heard.at(-1), third.heard.at(-1)]).toEqual(["received y 7", "received y 7"]);
   });
 
+  it("TAB-6: a signal reaches the tab that it is for, at once, and no other", () => {
+    const bus = createBus();
+    const [first, second, third] = [openTab(bus, a), openTab(bus, b), openTab(bus, c)];
+    for (const { heard } of [first, second, third]) heard.length = 0;
+    first.link.signal(b, bytes(1, 2));
+    expect([first.heard, second.heard, third.heard]).toEqual([[], ["signalled A 1,2"], []]);
+  });
+
   it("TAB-5: an answer says whether its tab has caught up itself; one of an older version has not", () => {
     const bus = createBus();
     openTab(bus, a, {}, false);
@@ -111,6 +119,9 @@ describe("tabs", () => {
       { type: "update", from: "not a session", name: "x", update: bytes(1) },
       { type: "update", from: b, to: c, name: "x", update: bytes(1) },
       { type: "answered", from: b, to: c },
+      { type: "signal", from: b, bytes: bytes(1) },
+      { type: "signal", from: b, to: c, bytes: bytes(1) },
+      { type: "signal", from: b, to: a, bytes: [1] },
       { type: "presence", from: b, presence: { session: b } },
       { type: "presence", from: b, presence: { session: b, writers: [], awareness: [] } },
       { type: "update", from: a, name: "x", update: bytes(1) },

@@ -233,6 +233,28 @@ describe("bad input", () => {
   });
 });
 
+describe("signals", () => {
+  test("RELAY-20, SIG-5: a signal reaches its addressee before the update that came ahead of it in one frame", async () => {
+    const room = freshRoom();
+    const [writer, reader] = [await join(room), await join(room)];
+    const { presence: to } = await reader.item("welcome");
+    const from = reader.items.length;
+    const bytes = new Uint8Array([7]);
+    writer.send(
+      frameOf(
+        { type: "name", channel: 900, name: page },
+        { channel: 900, message: { type: "update", update: first } },
+        { type: "signal", to, bytes },
+        { type: "mark", number: 1 },
+      ),
+    );
+    await reader.item("update", from);
+    const heard = reader.items.slice(from).filter(({ type }) => type === "signalled" || type === "update");
+    expect(heard.map(({ type }) => type)).toEqual(["signalled", "update"]);
+    expect(await countRows(room)).toBe(1);
+  });
+});
+
 describe("presence", () => {
   const state = (name: string) => JSON.stringify({ name });
 

@@ -118,6 +118,27 @@ describe("what a token says, on the socket", () => {
     expect(itemsOf(reader.items, "presences").flatMap(({ entries }) => entries)).toEqual([]);
   });
 
+  test("SIG-6: a presence names the token's own writers, and no token makes another's its own", async () => {
+    const room = await openRoomObject();
+    const [alice, bob] = [
+      await join(room, await validToken({ room, sub: "alice" })),
+      await join(room, await validToken({ room, sub: "bob" })),
+    ];
+    const state = (writer: string) =>
+      JSON.stringify({ session: "AAAAAAAAAAA", writers: [writer], awareness: null });
+    alice.send(frameOf({ type: "presence", state: state("alice.planner.x7") }));
+    await bob.until(() => itemsOf(bob.items, "presences").some(({ entries }) => entries.length > 0));
+    const from = alice.items.length;
+    alice.send(frameOf({ type: "presence", state: state("bob.critic.y8") }));
+    expect(await alice.item("refuse", from)).toMatchObject({ channel: 0, code: "edge/forbidden" });
+    const { presence } = await alice.item("welcome");
+    const late = await join(room, await validToken({ room, sub: "carol" }));
+    const told = itemsOf(late.items, "presences").flatMap(({ entries }) => entries);
+    expect(told).toEqual([{ id: presence, clock: 1, state: state("alice.planner.x7") }]);
+    alice.send(frameOf({ type: "token", token: await validToken({ room, sub: "bob" }) }));
+    expect(await closeOf(alice)).toEqual({ code: closeCodes.forbidden, reason: "edge/forbidden" });
+  });
+
   test("TOKEN-10: a stock client that may only read is closed at its first edit, and shown to nobody", async () => {
     const room = await openRoomObject();
     const stock = await connectStock(room, await validToken({ room, scope: "read" }));

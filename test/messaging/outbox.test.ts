@@ -38,6 +38,7 @@ async function setUp(options?: Parameters<typeof createRefs>[0]) {
   const outbox = createOutbox({
     writer: made.writer,
     refs: refs as never,
+    clock: made.clock,
     policy: createPolicyManager({
       policies: { big: alwaysReference(), small: alwaysValue({ maxBytes: 100 }) },
     }),
@@ -65,7 +66,7 @@ describe("sending", () => {
     expect(bytes?.reference).toMatchObject({ size: 2, contentType: "application/octet-stream" });
     const received = [];
     for (const message of sent())
-      received.push((await resolveContent(message, refs as never, signal)).content);
+      received.push((await resolveContent(message, { refs } as never, signal)).content);
     expect(received).toEqual([{ a: 1 }, large, new Uint8Array([1, 2])]);
   });
 
@@ -179,6 +180,7 @@ describe("sending", () => {
       } as never,
       refs: { put: refs.put, state: states.get, onChange: states.onChange } as never,
       policy: createPolicyManager(),
+      clock: { now: () => 0 },
       delivered: async () => undefined,
     });
     const first = await outbox.send({ ...query, content: new Uint8Array([1]) });
@@ -236,7 +238,7 @@ describe("receiving", () => {
     const { id } = await outbox.send({ ...query, type: "big", content: 1 });
     const [message] = sent();
     refs.blobs.set(message?.reference?.id as string, bytes);
-    await expect(resolveContent(message as never, refs as never, signal)).rejects.toMatchObject({
+    await expect(resolveContent(message as never, { refs } as never, signal)).rejects.toMatchObject({
       code: "messaging/invalid-message",
       message: expect.stringContaining(id),
     });

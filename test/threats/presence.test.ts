@@ -2,9 +2,10 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import { Awareness, encodeAwarenessUpdate } from "y-protocols/awareness";
 import * as Y from "yjs";
 import { openPresence } from "../../src/crdt/presence.ts";
+import { createSignals, type Signal } from "../../src/crdt/signals.ts";
 import { defaultRoomLimits } from "../../src/edge/index.ts";
 import { encodeAwareness } from "../../src/edge/room/sockets/awareness.ts";
-import { encodeDocumentMessage, maxPresenceBytes } from "../../src/protocol/index.ts";
+import { encodeDocumentMessage, encodeSignal, maxPresenceBytes } from "../../src/protocol/index.ts";
 import { itemsOf } from "../edge-core/wire.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
 import { type Attacker, openThreatRoom, type ThreatRoom, target } from "./threat-room.ts";
@@ -99,6 +100,78 @@ describe("presence", () => {
     expect(told).toBeLessThanOrEqual(Math.ceil(seconds * 10) + 1);
     expect(board(reader).get(idOf(mallory))).toBe('{"change":999}');
     expect(room.aftermath()).toEqual([]);
+  });
+
+  test("THREAT-16 at the relay: nobody passes for a writer of another, so nobody speaks or is answered as one", () => {
+    room = openThreatRoom();
+    const [victim, reader] = [room.attack({ principal: "alice" }), room.attack({ principal: "bob" })];
+    const claim = (writer: string, session: string) =>
+      JSON.stringify({ session, writers: [writer], awareness: null });
+    const honest = claim("alice.planner.x7", "abcdefghijk");
+    victim.sendFrame({ type: "presence", state: honest });
+    const mallory = room.attack();
+    mallory.sendFrame({ type: "presence", state: claim("alice.planner.x7", "lmnopqrstuv") });
+    mallory.sendFrame({ type: "presence", state: honest });
+    expect(itemsOf(mallory.items, "refuse")).toMatchObject([
+      { channel: 0, code: "edge/forbidden" },
+      { channel: 0, code: "edge/forbidden" },
+    ]);
+    const stock = room.attack({ document: target });
+    stock.send(awareness([777, 1, honest]));
+    expect(stock.closed).toEqual({ code: 4403, reason: "edge/forbidden" });
+    const speakers = [...board(reader)].filter(([, state]) => state?.includes("alice.planner.x7"));
+    expect(speakers).toEqual([[idOf(victim), honest]]);
+    expect(room.aftermath()).toEqual([]);
+  });
+
+  test("THREAT-16 at the relay: a flood of signals is lost to its sender, and nobody else is held up", () => {
+    room = openThreatRoom({ limits: { ...defaultRoomLimits, signalsPerSecond: 5 } });
+    const [alice, reader] = [room.attack({ principal: "alice" }), room.attack({ principal: "bob" })];
+    const mallory = room.attack();
+    const many = Array.from({ length: 2_000 }, () => ({
+      type: "signal" as const,
+      to: idOf(reader),
+      bytes: Uint8Array.of(1),
+    }));
+    mallory.sendFrame(...many);
+    alice.sendFrame({ type: "signal", to: idOf(reader), bytes: Uint8Array.of(2) });
+    const heard = itemsOf(reader.items, "signalled");
+    expect(heard.length).toBeLessThan(60);
+    expect(heard.at(-1)).toEqual({ type: "signalled", from: idOf(alice), bytes: Uint8Array.of(2) });
+    expect([mallory.closed, reader.closed]).toEqual([undefined, undefined]);
+    expect(room.aftermath()).toEqual([]);
+  });
+
+  test("THREAT-16 in clients: nobody is heard as a writer of another", () => {
+    const mine = "alice.planner.x7";
+    const presence = openPresence({
+      session: "abcdefghijk",
+      clock: createManualClock(),
+      announce: () => undefined,
+    });
+    const signals = createSignals({
+      presence,
+      link: undefined,
+      tabs: () => undefined,
+      isHere: (writer) => writer === mine,
+    });
+    const heard: Signal[] = [];
+    signals.received.on((signal) => heard.push(signal));
+    const state = (writer: string) =>
+      JSON.stringify({ session: "lmnopqrstuv", writers: [writer], awareness: {} });
+    presence.heardRelay([
+      { id: 1, clock: 1, state: state("bob.critic.y8") },
+      { id: 2, clock: 1, state: state("mallory.agent.z9") },
+    ]);
+    const forged = encodeSignal({ from: "bob.critic.y8", to: mine, body: "forged" }) as Uint8Array;
+    signals.heardRelay(2, forged);
+    signals.heardRelay(3, forged);
+    signals.heardTab("lmnopqrstuv", forged);
+    for (let length = 0; length < forged.length; length++) signals.heardRelay(1, forged.slice(0, length));
+    expect(heard).toEqual([]);
+    signals.heardRelay(1, encodeSignal({ from: "bob.critic.y8", to: mine, body: "honest" }) as Uint8Array);
+    expect(heard.map(({ body }) => body)).toEqual(["honest"]);
+    presence.close();
   });
 
   test("THREAT-16 in clients: what is no state of a replica is shown as nothing, or as plain data", () => {

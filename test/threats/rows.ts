@@ -96,8 +96,12 @@ export const rows: Readonly<Record<number, Row>> = {
     because: "the relay knows no schema",
   },
   16: {
-    attack: "presence: forged, locked out, malformed, flooded",
-    relay: [...atRelay(16, "presence"), ...proofs("edge-core/presence.test.ts", "STOCK-11", "PRES-10")],
+    attack: "presence and signals: forged, locked out, malformed, flooded",
+    relay: [
+      ...atRelay(16, "presence"),
+      ...proofs("edge-core/presence.test.ts", "STOCK-11", "PRES-10"),
+      ...proofs("edge-core/signals.test.ts", "SIG-6", "SIG-7"),
+    ],
     client: inClients(16, "presence"),
   },
   17: {

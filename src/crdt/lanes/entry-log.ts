@@ -1,6 +1,6 @@
 import { createEmitter, type Emitter, type Undo } from "../../base/index.ts";
-import { comparePages, type PageName, type PreviousPage, parseEntryId } from "../../protocol/index.ts";
-import { type Entry, entriesOf, type LoggedPage } from "./entry.ts";
+import { comparePages, type PageName, type PreviousPage } from "../../protocol/index.ts";
+import { type Entry, entriesOf, idPrefixOf, type LoggedPage } from "./entry.ts";
 import type { Page } from "./page.ts";
 
 /** The live part of the lanes known here, by writer and page. What was let go of is history. */
@@ -26,6 +26,8 @@ export interface EntryLog {
 
 interface Logged {
   name: PageName;
+  /** What the ids of its entries begin with. */
+  idPrefix: string;
   entries: Entry[];
   previous: PreviousPage | undefined;
 }
@@ -33,6 +35,8 @@ interface Logged {
 /** Creates an empty log. */
 export function createEntryLog(): EntryLog {
   const lanes = new Map<string, Logged[]>();
+  /** The same pages, by what their ids begin with. */
+  const byPrefix = new Map<string, Logged>();
   let size = 0;
   const added = createEmitter<readonly Entry[]>();
   const released = createEmitter<{ writer: string; page: LoggedPage }>();
@@ -46,7 +50,8 @@ export function createEntryLog(): EntryLog {
   function pageOf(writer: string, page: PageName): Logged {
     const present = find(writer, page);
     if (present) return present;
-    const made: Logged = { name: page, entries: [], previous: undefined };
+    const made: Logged = { name: page, idPrefix: idPrefixOf(writer, page), entries: [], previous: undefined };
+    byPrefix.set(made.idPrefix, made);
     const pages = lanes.get(writer) ?? [];
     lanes.set(writer, pages);
     pages.push(made);
@@ -67,8 +72,10 @@ export function createEntryLog(): EntryLog {
       added.emit(arrived);
     },
     get(id) {
-      const address = parseEntryId(id);
-      return address && find(address.writer, address.page)?.entries[address.index];
+      const indexAt = id.lastIndexOf("/") + 1;
+      const entry = byPrefix.get(id.slice(0, indexAt))?.entries[Number(id.slice(indexAt))];
+      // A number has several spellings, and an entry one id.
+      return entry?.id === id ? entry : undefined;
     },
     writers: () => lanes.keys(),
     pages: (writer) => lanes.get(writer) ?? [],
@@ -82,6 +89,7 @@ export function createEntryLog(): EntryLog {
       const left = lanes.get(writer)?.filter((each) => each !== page) ?? [];
       if (left.length > 0) lanes.set(writer, left);
       else lanes.delete(writer);
+      byPrefix.delete(page.idPrefix);
       size -= page.entries.length;
       released.emit({ writer, page });
     },

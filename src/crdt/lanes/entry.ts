@@ -31,6 +31,11 @@ export interface LoggedPage {
   readonly previous: PreviousPage | undefined;
 }
 
+/** What the ids of a page's entries begin with. */
+export function idPrefixOf(writer: string, page: PageName): string {
+  return `${writer}/${formatPageName(page)}/`;
+}
+
 /** The entries of batches of one page, from an index on. */
 export function entriesOf(
   writer: string,
@@ -39,7 +44,7 @@ export function entriesOf(
   { from = 0 }: { from?: number } = {},
 ): Entry[] {
   const entries: Entry[] = [];
-  const prefix = `${writer}/${formatPageName(page)}/`;
+  const prefix = idPrefixOf(writer, page);
   for (const { first, clock, references, entries: records } of batches) {
     for (let offset = Math.max(0, from - first); offset < records.length; offset++) {
       const { kind, parents, body } = records[offset] as EntryRecord;

@@ -1,6 +1,7 @@
 import type * as Y from "yjs";
-import { formatPageName, laneName } from "../../protocol/index.ts";
+import { laneName } from "../../protocol/index.ts";
 import type { Outbound } from "../writers/outbound.ts";
+import { idPrefixOf } from "./entry.ts";
 import type { Page } from "./page.ts";
 import type { UploadSource } from "./upload-source.ts";
 import { documentOf } from "./written-page.ts";
@@ -58,7 +59,7 @@ export function createOwnPage<Kind extends Page>({
   const own: OwnPage<Kind> = {
     page,
     name,
-    idPrefix: `${writer}/${formatPageName(page.name)}/`,
+    idPrefix: idPrefixOf(writer, page.name),
     loaded: page.length,
     kept: page.length,
     storing: false,

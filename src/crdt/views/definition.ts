@@ -20,6 +20,12 @@ export interface ViewDefinition<State> {
    * that are not closed stay live on this device. Default: no key ever is, and nothing is kept live for this view.
    */
   isClosed?(state: State): boolean;
+  /**
+   * Whether entries of a key that has left memory need not name one of that key. Each key that begins is then looked for
+   * in the snapshot, and where that can't say, as in a second tab, in all of history; `fetch` of a key tells what is known
+   * without waiting for `ready`. For a view with `isClosed` and `snapshot`. Default: they do name one.
+   */
+  mayReturn?: boolean;
   /** Whether two states are the same, for `onChange`. Default: they are as JSON. */
   equals?(before: State, after: State): boolean;
   /**

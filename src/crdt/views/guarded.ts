@@ -5,6 +5,7 @@ import { sameJson } from "./same-json.ts";
 
 /** A definition whose functions never throw: what they throw is told, once for each key and function. */
 export interface Guarded<State> {
+  readonly mayReturn: boolean;
   /** An entry whose key cannot be told belongs to none. */
   key(entry: Entry): string | undefined;
   /** Undefined where the key can't begin. */
@@ -43,6 +44,7 @@ export function guardDefinition<State>(
   }
 
   return {
+    mayReturn: definition.mayReturn ?? false,
     key: (entry) => attempt("key", entry.kind, () => definition.key(entry), undefined),
     init: (key) => attempt("init", key, () => ({ state: definition.init(key) }), undefined),
     step: (key, state, entry) => attempt("step", key, () => definition.step(state, entry), state),

@@ -10,12 +10,12 @@ export interface Keeper {
   /** The key is about to leave memory. */
   archive(key: string): void;
   /**
-   * A key that was let go of: on its way into the database, or there; undefined also where what is there is older than
-   * what this view knew.
+   * A key that was let go of: on its way into the database, or there. `none` where there never was one; undefined where
+   * the snapshot can't say, because what is there is older than what this view knew.
    *
    * @throws `crdt/storage-failed`
    */
-  archived(key: string): Promise<SnapshotKey | undefined>;
+  archived(key: string): Promise<SnapshotKey | "none" | undefined>;
   /** Writes what is left. */
   close(): Promise<void>;
 }
@@ -25,6 +25,8 @@ export interface KeeperOptions {
   clock: Clock;
   coverage: Coverage;
   waiting: ReadonlySet<string>;
+  /** Whether there was a snapshot before. */
+  wasFound: boolean;
   /** The fold of a key, with its state up to date. */
   fold(key: string): KeyFold<unknown> | undefined;
   /** Whether states are behind what is covered, because entries are being read back. */
@@ -44,6 +46,7 @@ export function createKeeper(options: KeeperOptions): Keeper {
   const dirty = new Set<string>();
   const leaving = new Map<string, SnapshotKey>();
   let isBroken = !snapshots.isWriter;
+  let hasArchived = options.wasFound || !snapshots.isWriter;
   let tookMs = 0;
   let cancel: Undo | undefined;
   let writing = Promise.resolve();
@@ -102,12 +105,21 @@ export function createKeeper(options: KeeperOptions): Keeper {
     },
     archive(key) {
       const encoded = isBroken ? undefined : encode(key);
-      if (!encoded) return;
+      if (!encoded) {
+        // Whoever asks for it is not told that there never was one.
+        dirty.add(key);
+        return;
+      }
+      hasArchived = true;
       dirty.delete(key);
       leaving.set(key, encoded);
       schedule();
     },
-    archived: async (key) => leaving.get(key) ?? (dirty.has(key) ? undefined : await snapshots.archived(key)),
+    async archived(key) {
+      const left = leaving.get(key);
+      if (left || (dirty.has(key) && hasArchived)) return left;
+      return (hasArchived ? await snapshots.archived(key) : undefined) ?? "none";
+    },
     async close() {
       cancel?.();
       start();

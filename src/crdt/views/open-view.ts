@@ -36,6 +36,7 @@ export function openView<State>(
   if (snapshot) parseId(snapshot.name, "snapshot");
   const touched = createEmitter<readonly string[]>();
   const ready = createDeferred();
+  const started = createDeferred();
   const guarded = guardDefinition(definition, onProblem);
   const keys = createViewKeys({
     lanes,
@@ -54,7 +55,7 @@ export function openView<State>(
     keys,
     guarded,
     isReading: reach !== "live",
-    archived: async (key) => keeper?.archived(key),
+    archived,
     isHeard: () => isReady && hooks.isHeard(),
     onPause: finish,
     onDone: done,
@@ -66,9 +67,25 @@ export function openView<State>(
   let isReady = false;
   let closing: Promise<void> | undefined;
 
+  /** Without a snapshot no key has left memory that may return. */
+  async function archived(key: string): Promise<SnapshotKey | "none" | undefined> {
+    if (!keeper) return guarded.mayReturn ? "none" : undefined;
+    return keeper.archived(key);
+  }
+
   // Arrivals --------------------------------------------------------------------------------------
 
   function arrive({ arrived, placed }: Arrival): void {
+    if (arrived.length === placed.length && arrived.every((entry, at) => placed[at]?.entry === entry)) {
+      for (const { entry, effective } of placed) keys.deal(entry, effective);
+    } else {
+      sortOut(arrived, placed);
+    }
+    finish();
+  }
+
+  /** Some of what arrived waits for parents, or what had waited is placed. */
+  function sortOut(arrived: readonly Entry[], placed: readonly Placed[]): void {
     const clocks = new Map(placed.map(({ entry, effective }) => [entry.id, effective]));
     for (const entry of arrived) {
       keys.deal(entry, clocks.get(entry.id));
@@ -77,7 +94,6 @@ export function openView<State>(
     for (const each of placed) {
       if (clocks.has(each.entry.id) && waiting.delete(each.entry.id)) keys.fold(each);
     }
-    finish();
   }
 
   /** Ends an arrival: what it did is told, and what has to be read is. */
@@ -108,7 +124,7 @@ export function openView<State>(
    * being read, which may have more of it.
    */
   function archiveIfDone(fold: KeyFold<State> | undefined): void {
-    if (reach !== "open" || !isReady || reader.isBusy()) return;
+    if (reach !== "open" || !isReady || reader.isBusy() || (guarded.mayReturn && !keeper)) return;
     if (!fold || fold.isLoading || fold.placed.length > 0) return;
     for (const page of fold.pages) if (isLivePage(lanes, page)) return;
     if (!isClosed(fold)) return;
@@ -144,6 +160,7 @@ export function openView<State>(
         clock,
         coverage,
         waiting,
+        wasFound: found !== undefined,
         fold(key) {
           const fold = folds.get(key);
           if (fold) settle(fold);
@@ -160,6 +177,7 @@ export function openView<State>(
   }
 
   function start(): void {
+    started.resolve();
     const placed: Placed[] = [];
     for (const writer of log.writers()) {
       for (const page of log.pages(writer)) placed.push(...takeLive(writer, page));
@@ -208,6 +226,26 @@ export function openView<State>(
     await keeper?.close();
   }
 
+  // One key ---------------------------------------------------------------------------------------
+
+  async function readAll(key: string, signal: AbortSignal | undefined): Promise<State | undefined> {
+    const wants = (each: string): boolean => each === key;
+    const past = await readBack(lanes, order, { keyOf: guarded.key, wants, signal });
+    return keys.stateOf(key, inOrder(past.placed.get(key), past.live.get(key), keys.liveOf(wants).get(key)));
+  }
+
+  /** A key that is being looked for tells once it is found, or is known to be new. */
+  async function fetchReturning(key: string, signal: AbortSignal | undefined): Promise<State | undefined> {
+    await abortable(started.promise, signal);
+    for (let fold = folds.get(key); fold; fold = folds.get(key)) {
+      if (!fold.isLoading) return settle(fold);
+      await abortable(new Promise<void>((resolve) => loading.add(resolve)), signal);
+    }
+    const kept = await archived(key);
+    if (kept === undefined) return readAll(key, signal);
+    return kept === "none" ? undefined : (kept.state as State);
+  }
+
   if (reach !== "live" && hasClosing && !isBounded) stops.push(log.hold(isHeld));
   if (snapshot && ports.storage) void restore(ports.storage, snapshot);
   else start();
@@ -237,14 +275,10 @@ export function openView<State>(
       if (closing) throw new FlockError("crdt/closed", "The view is closed.");
       const fold = folds.get(key);
       if (fold && isReady && !fold.isLoading && !reader.isBusy()) return settle(fold);
-      const kept = fold ? undefined : await keeper?.archived(key);
-      if (kept) return kept.state as State;
-      const wants = (each: string): boolean => each === key;
-      const past = await readBack(lanes, order, { keyOf: guarded.key, wants, signal });
-      return keys.stateOf(
-        key,
-        inOrder(past.placed.get(key), past.live.get(key), keys.liveOf(wants).get(key)),
-      );
+      if (guarded.mayReturn) return fetchReturning(key, signal);
+      const kept = fold ? undefined : await archived(key);
+      if (kept && kept !== "none") return kept.state as State;
+      return readAll(key, signal);
     },
     subscribe: (listener) => touched.on(listener),
     onChange: (listener) => hooks.on(listener),

@@ -147,24 +147,34 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
     return effective;
   }
 
-  /** Places entries, and those that waited for them; each has to be among the unplaced. */
+  /** Places entries, and those that waited for them; each that has parents has to be among the unplaced. */
   function placeAll(entries: readonly Entry[]): Placed[] {
     const placed: Placed[] = [];
-    const queue = [...entries];
-    for (let next = 0; next < queue.length; next++) {
-      const entry = queue[next] as Entry;
-      const effective = place(entry);
-      if (effective === undefined) continue;
-      placed.push({ entry, effective });
-      queue.push(...letGo(entry.id));
+    let freed: Entry[] = [];
+    for (let round = entries; round.length > 0; round = freed) {
+      freed = [];
+      for (const entry of round) {
+        const effective = entry.parents.length === 0 ? entry.clock : place(entry);
+        if (effective === undefined) continue;
+        placed.push({ entry, effective });
+        if (kept.size > 0) freed.push(...letGo(entry.id));
+      }
     }
     return placed;
   }
 
   function letGo(parent: string): readonly Entry[] {
-    const entries = kept.get(parent) ?? [];
+    const entries = kept.get(parent);
+    if (!entries) return [];
     kept.delete(parent);
     return entries;
+  }
+
+  /** Of those that have parents: without any an entry stands by its own clock, whatever comes. */
+  function noteUnplaced(entries: readonly Entry[]): void {
+    for (const entry of entries) {
+      if (entry.parents.length > 0) unplaced.set(entry.id, { entry, parent: entry.id });
+    }
   }
 
   /** Looks again at what waits for entries whose id begins so. */
@@ -175,7 +185,7 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
   }
 
   function take(arrived: readonly Entry[]): void {
-    for (const entry of arrived) unplaced.set(entry.id, { entry, parent: entry.id });
+    noteUnplaced(arrived);
     changed.emit({ arrived, placed: placeAll(arrived) });
     const [first] = arrived;
     if (first?.index !== 0) return;
@@ -275,7 +285,7 @@ export function createOrder({ lanes, clock, reachable, onProblem }: OrderOptions
 
   // All of them before the first is placed: a parent may be in a lane further on.
   const present = [...log.writers()].flatMap((writer) => log.pages(writer).flatMap(({ entries }) => entries));
-  for (const entry of present) unplaced.set(entry.id, { entry, parent: entry.id });
+  noteUnplaced(present);
   placeAll(present);
   const stops = [
     log.added.on(take),

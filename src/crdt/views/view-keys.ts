@@ -103,6 +103,11 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
 
   /** A key may have left memory where its first entry rests on something that was let go of. */
   function suspect(fold: KeyFold<State>, { parents }: Entry): void {
+    if (guarded.mayReturn) {
+      suspects.set(fold.key, new Set());
+      fold.isLoading = true;
+      return;
+    }
     for (const parent of parents) {
       const address = parseEntryId(parent);
       if (!address || log.get(parent)) continue;
@@ -128,12 +133,15 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
     liveOf,
     deal(entry, effective) {
       const { writer, page, index } = entry;
-      if (index >= coverage.length(writer, page)) {
-        coverage.cover(writer, page, index + 1);
-        waiting.add(entry.id);
+      const isNew = index >= coverage.length(writer, page);
+      if (isNew) coverage.cover(writer, page, index + 1);
+      if (effective === undefined) {
+        if (isNew) waiting.add(entry.id);
+        return;
       }
       // A snapshot may have left it waiting, and be ahead of what else this device has stored.
-      if (effective !== undefined && waiting.delete(entry.id)) fold({ entry, effective });
+      const hasWaited = waiting.size > 0 && waiting.delete(entry.id);
+      if (isNew || hasWaited) fold({ entry, effective });
     },
     touch: (key) => void touched.add(key),
     takeTouched() {

@@ -35,7 +35,7 @@ export interface ViewReaderOptions<State> {
   /** Whether the view is of sealed pages at all. */
   isReading: boolean;
   /** A key that left memory, as a snapshot has it. */
-  archived(key: string): Promise<SnapshotKey | undefined>;
+  archived(key: string): Promise<SnapshotKey | "none" | undefined>;
   /** Whether the state before a change is asked for. */
   isHeard(): boolean;
   /** Something was folded, and others may go on. */
@@ -174,8 +174,9 @@ export function createViewReader<State>(options: ViewReaderOptions<State>): View
     try {
       for (const [key, parents] of [...suspects]) {
         const asked = [...parents];
-        const archived = await options.archived(key);
-        const isOld = !archived && (await isAnyOf(key, asked));
+        const kept = await options.archived(key);
+        const archived = kept === "none" ? undefined : kept;
+        const isOld = guarded.mayReturn ? kept === undefined : !archived && (await isAnyOf(key, asked));
         // More parents may have come meanwhile: they are looked at in the next round.
         if (parents.size === asked.length) suspects.delete(key);
         const fold = keys.folds.get(key);

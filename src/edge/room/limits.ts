@@ -50,5 +50,5 @@ export const defaultRoomLimits: Readonly<RoomLimits> = {
   bytesOutPerSecond: 16 * 1024 * 1024,
   presenceBytes: maxPresenceBytes,
   presencesPerSecond: 10,
-  signalsPerSecond: 2_000,
+  signalsPerSecond: 5_000,
 };

@@ -94,7 +94,6 @@ export function openConsumer(options: ConsumerOptions): Undo {
     start: options.start,
     since: clock.now(),
     writer,
-    isOwnAgent: (id) => agentOf(id) === agent,
     documents,
     onForgotten(lane) {
       readings.get(lane)?.close();

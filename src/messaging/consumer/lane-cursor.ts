@@ -1,4 +1,10 @@
-import { formatPageName, type LanePosition, maxAhead, type PageName, parsePageName } from "../../protocol/index.ts";
+import {
+  formatPageName,
+  type LanePosition,
+  maxAhead,
+  type PageName,
+  parsePageName,
+} from "../../protocol/index.ts";
 import {
   floorOf,
   forget,

@@ -23,7 +23,7 @@ export interface MessageFilter {
   type?: TypeName | readonly TypeName[];
   /**
    * Messages to topics of this pattern instead of those that name the agent: `*` stands for one word, `>` at the end for
-   * one or more. What the agent says itself is left out.
+   * one or more. What the agent says itself is left out, but in a group.
    */
   topic?: string;
   /** Conditions on fields that others know of too, so that they can tell whom a message is for; needs a `consumer` name. */
@@ -38,20 +38,24 @@ export interface MessageFilter {
 type Declared = ConsumerRecord["filter"];
 
 /** What of a message says whom it is for. */
-export type Addressed = Partial<Message> & Pick<Message, "type" | "writer">;
+export type Matchable = Partial<Message> & Pick<Message, "type" | "writer">;
 
 /** A filter that was made ready for the consumer of one agent. */
 export interface CompiledFilter {
   /** Whether an entry can hold a message that it takes, by a look that costs little. */
   mayHold(entry: Entry): boolean;
-  takes(message: Addressed): boolean;
+  takes(message: Matchable): boolean;
 }
 
 /**
  * Makes the published part of a filter ready for an agent's consumer, of which any writer is given. Where it is faulty, as
  * a register of others may have it, it takes nothing.
  */
-export function compileFilter(filter: Declared, writer: string): CompiledFilter {
+export function compileFilter(
+  filter: Declared,
+  writer: string,
+  { group }: Pick<ConsumerRecord, "group"> = {},
+): CompiledFilter {
   const { type, topic, match, replies = false } = filter;
   const agent = agentOf(writer);
   if (agent === undefined || (replies && topic !== undefined)) {
@@ -61,7 +65,7 @@ export function compileFilter(filter: Declared, writer: string): CompiledFilter 
   const prefix = `${agent}.`;
   const isType = typeTest(type);
   const isTopic = topic === undefined ? undefined : compileTopicPattern(topic);
-  const fits = match && compileMatcher(match);
+  const fits = match === undefined ? undefined : compileMatcher(match);
 
   function isSentTo(to: string): boolean {
     return to === name || to === agent || to === everyone || to.startsWith(prefix);
@@ -74,14 +78,15 @@ export function compileFilter(filter: Declared, writer: string): CompiledFilter 
     return typeof to === "string" && isSentTo(to);
   }
 
-  /** What goes to many is not for whoever says it. */
-  function isOwnWord({ to, writer }: Addressed): boolean {
-    return (to === undefined || to === everyone) && writer.startsWith(prefix);
+  /** What goes to many is not for whoever says it; in a group it may be for any other. */
+  function isOwnWord({ to, writer }: Matchable): boolean {
+    return group === undefined && (to === undefined || to === everyone) && writer.startsWith(prefix);
   }
 
   return {
     mayHold({ kind, body }) {
-      if (kind !== messageKind || typeof body !== "object" || body === null || Array.isArray(body)) return false;
+      if (kind !== messageKind || typeof body !== "object" || body === null || Array.isArray(body))
+        return false;
       const { type, to, topic, role } = body as JsonObject;
       return names(type, to, topic, role);
     },
@@ -100,8 +105,13 @@ function typeTest(types: Declared["type"]): (type: unknown) => boolean {
 }
 
 /** Tells whether a message is for the consumer of an agent, as far as its published filter says. */
-export function matchesRecord(filter: Declared, message: Addressed, writer: string): boolean {
-  return compileFilter(filter, writer).takes(message);
+export function matchesRecord(
+  filter: Declared,
+  message: Matchable,
+  writer: string,
+  options: Pick<ConsumerRecord, "group"> = {},
+): boolean {
+  return compileFilter(filter, writer, options).takes(message);
 }
 
 /** The part of a filter that others are told, for senders who wait. */

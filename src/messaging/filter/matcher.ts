@@ -73,9 +73,7 @@ const operators: Readonly<Record<string, (operand: Json) => Test | undefined>> =
 
 function numeric(compare: (value: number, operand: number) => boolean): (operand: Json) => Test | undefined {
   return (operand) =>
-    typeof operand === "number"
-      ? (value) => typeof value === "number" && compare(value, operand)
-      : undefined;
+    typeof operand === "number" ? (value) => typeof value === "number" && compare(value, operand) : undefined;
 }
 
 function isScalar(value: Json): value is Scalar {

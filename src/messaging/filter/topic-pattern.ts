@@ -28,7 +28,7 @@ function fits(words: readonly string[], topic: string): boolean {
     if (expected === ">") return true;
     const to = expected === "*" ? endOf(topic, from) : from + expected.length;
     if (expected !== "*" && !topic.startsWith(expected, from)) return false;
-    if (to < topic.length && topic.charCodeAt(to) !== dot) return false;
+    if (to === from || (to < topic.length && topic.charCodeAt(to) !== dot)) return false;
     from = to + 1;
   }
   return from > topic.length;

@@ -1,7 +1,8 @@
 import * as z from "zod/mini";
-import { FlockError, parseWriterId, timestampToMs, toUtf8 } from "../../base/index.ts";
+import { FlockError, timestampToMs } from "../../base/index.ts";
 import type { Entry } from "../../crdt/index.ts";
 import {
+  copyMessageBody,
   type Json,
   type JsonObject,
   type MessageBody,
@@ -57,41 +58,61 @@ export interface Message {
 /** A message whose content is here, however it travelled. */
 export type ReceivedMessage = Omit<Message, "content"> & { readonly content: Json | Uint8Array };
 
-/** Reads the message of an entry; undefined where it holds none, or one that does not fit the schema. */
+/** What was read of an entry stays read: each consumer, list and view reads the same ones. */
+const read = new WeakMap<Entry, Message | null>();
+
+const writerPattern = /^[^.]+\.[^.]+\.[^.]+$/;
+
+/**
+ * Reads the message of an entry; undefined where it holds none, or one that does not fit the schema. Fields that a later
+ * minor version of the schema has are dropped; another major version is not read.
+ */
 export function readMessage(entry: Entry): Message | undefined {
   if (entry.kind !== messageKind) return undefined;
-  const parsed = z.safeParse(messageBodySchema, entry.body);
-  const parts = parseWriterId(entry.writer);
-  if (!parsed.success || !parts) return undefined;
-  return Object.freeze({
-    ...definedOf(parsed.data),
-    id: entry.id,
-    from: `${parts.principal}.${parts.agent}`,
-    writer: entry.writer,
-    sentAt: timestampToMs(entry.clock),
-    sizeBytes: parsed.data.reference?.size ?? toUtf8(JSON.stringify(parsed.data.content)).length,
-  });
+  const before = read.get(entry);
+  if (before !== undefined) return before ?? undefined;
+  const message = messageOf(entry);
+  read.set(entry, message ?? null);
+  return message;
 }
 
-function definedOf(body: MessageBody): Omit<Message, "id" | "from" | "writer" | "sentAt" | "sizeBytes"> {
-  return Object.fromEntries(Object.entries(body).filter(([, value]) => value !== undefined)) as ReturnType<
-    typeof definedOf
-  >;
+function messageOf({ id, writer, clock, body }: Entry): Message | undefined {
+  if (typeof body !== "object" || body === null || !writerPattern.test(writer)) return undefined;
+  const message = {
+    id,
+    from: writer.slice(0, writer.lastIndexOf(".")),
+    writer,
+    sentAt: timestampToMs(clock),
+    sizeBytes: 0,
+  };
+  const sizeBytes = copyMessageBody(body, message, "drop");
+  if (sizeBytes === undefined) return undefined;
+  message.sizeBytes = sizeBytes;
+  return Object.freeze(message) as unknown as Message;
 }
 
 /**
- * Returns the body of a message to be sent.
+ * Returns the body of a message to be sent, and the bytes of its content; fields that are undefined are left out.
  *
  * @throws `messaging/invalid-message`, naming the field.
  */
-export function parseMessageBody(body: unknown): MessageBody {
-  const parsed = z.safeParse(messageBodySchema, body);
-  if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues;
-  const path = issue?.path.join(".") ?? "";
-  throw new FlockError(
+export function parseMessageBody(fields: object): { body: MessageBody; contentBytes: number } {
+  const body = {};
+  const contentBytes = copyMessageBody(fields, body, "refuse");
+  if (contentBytes !== undefined) return { body: body as MessageBody, contentBytes };
+  const [issue] = z.safeParse(messageBodySchema, fields).error?.issues ?? [];
+  const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
+  throw invalidMessage(
+    [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].join("."),
+    issue?.message,
+  );
+}
+
+/** The error of a message that can't be sent, or read. */
+export function invalidMessage(path: string, why = "it does not fit the schema"): FlockError {
+  return new FlockError(
     "messaging/invalid-message",
-    `The message is not valid${path ? ` at ${path}` : ""}: ${issue?.message}. A message has a type, exactly one of to and topic, and content of plain JSON or bytes.`,
+    `The message is not valid${path ? ` at ${path}` : ""}: ${why}. A message has a type, exactly one of to and topic, and content of plain JSON or bytes.`,
     { details: { path } },
   );
 }

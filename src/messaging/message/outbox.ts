@@ -1,94 +1,63 @@
-import { FlockError, fromUtf8, toUtf8 } from "../../base/index.ts";
-import type { Pen, Write } from "../../crdt/index.ts";
-import { createWrite } from "../../crdt/index.ts";
-import {
-  type Json,
-  type JsonObject,
-  type MessageBody,
-  messageKind,
-  messageSchemaVersion,
-  parseEntryId,
-  parseJson,
-} from "../../protocol/index.ts";
+import { type Clock, toUtf8 } from "../../base/index.ts";
+import type { Pen } from "../../crdt/index.ts";
+import { type JsonObject, type MessageBody, messageKind, parseEntryId } from "../../protocol/index.ts";
 import type { LayeredStore, PolicyManager, Tier } from "../../refstore/index.ts";
-import type { Addressed } from "../delivery/delivery.ts";
-import { type Message, parseMessageBody, type ReceivedMessage } from "./message.ts";
+import { bytesType, jsonType } from "./content.ts";
+import { invalidMessage } from "./message.ts";
+import type { MessageTypes } from "./message-types.ts";
+import {
+  type PreparedMessage,
+  prepareMessage,
+  type RoledMessage,
+  type WrittenContent,
+  withContent,
+} from "./outgoing.ts";
+import { type SentMessage, type SentPorts, sentMessage } from "./sent-message.ts";
 
-/** A message to be sent. */
-export interface OutgoingMessage {
-  /** The agent that it is for: `planner` for every principal's, `alice.planner` for one. Or give a topic. */
-  to?: string;
-  /** Words of `A-Za-z0-9_-` joined by dots. */
-  topic?: string;
-  /** One of the twelve names of the protocol, or the application's own. */
-  type: string;
-  /** Plain JSON, or bytes, which always travel by reference. */
-  content: Json | Uint8Array;
-  /** The id of the message that this one answers: lists and views have it after that one. */
-  parent?: string;
-  conversation?: string;
-  /** From 0 to 1. */
-  confidence?: number;
-  metadata?: JsonObject;
-  problemContext?: JsonObject;
-  analysisResults?: JsonObject;
-  suggestedActions?: readonly JsonObject[];
-}
-
-/** A message that was sent: in the room's list here, on its way elsewhere. */
-export interface SentMessage extends Write {
-  readonly id: string;
-}
-
-const jsonType = "application/json";
-const bytesType = "application/octet-stream";
-
-export interface OutboxOptions {
+export interface OutboxOptions extends SentPorts {
   writer: Pen;
   refs: Pick<LayeredStore, "put" | "state" | "onChange">;
   policy: PolicyManager;
-  /** Resolves when the addressee has passed the message. */
-  delivered(message: Addressed): Promise<void>;
+  clock: Pick<Clock, "now">;
+  /** Types that have a schema. Default: none. */
+  types?: Pick<MessageTypes, "write"> | undefined;
+  /** The labels of a message that is here. Default: nothing is passed on. */
+  labelsOf?: ((id: string) => readonly string[] | undefined) | undefined;
+  /** The message that was sent with a key before. Default: none ever was. */
+  findSent?: ((key: string) => Promise<SentMessage | undefined>) | undefined;
 }
 
 /** Sends an agent's messages, in the order of the calls. */
 export interface Outbox {
-  /** @throws `messaging/invalid-message`, `messaging/value-too-large`, and what storing a reference throws. */
-  send(message: OutgoingMessage): Promise<SentMessage>;
+  /**
+   * @throws `messaging/invalid-message`, `messaging/invalid-content`, `messaging/value-too-large`, and what storing a
+   * reference throws.
+   */
+  send(message: RoledMessage): Promise<SentMessage>;
 }
 
-/** Creates the outbox of an agent. */
-export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions): Outbox {
-  /** Settles when every message so far is in the lane; undefined while none has to wait for its content. */
-  let before: Promise<unknown> | undefined;
+const noParents: readonly string[] = [];
+const noReferences = {};
 
-  async function append(body: MessageBody): Promise<SentMessage> {
-    const json = Object.fromEntries(
-      Object.entries(body).filter(([, value]) => value !== undefined),
-    ) as JsonObject;
-    // What it answers comes first wherever it is folded, and says which key of a view it belongs to.
-    const parents = body.parent !== undefined && parseEntryId(body.parent) ? [body.parent] : [];
-    const references = body.reference ? [body.reference.id] : [];
-    const appended = writer.append({ kind: messageKind, parents, body: json }, { references });
-    await appended.shown();
-    const { to } = body;
-    return {
-      id: appended.id,
-      ...createWrite({
-        local: () => appended.settled("local"),
-        // Without its bytes at the relay a message is of no use to anybody elsewhere.
-        relayed: () =>
-          Promise.all([appended.settled("relayed"), ...references.map((id) => uploaded(refs, id))]).then(
-            () => undefined,
-          ),
-        ...(to === undefined
-          ? {}
-          : {
-              delivered: () =>
-                delivered({ id: appended.id, writer: ownerOf(appended.id), type: body.type, to }),
-            }),
-      }),
-    };
+/** Creates the outbox of an agent. */
+export function createOutbox(options: OutboxOptions): Outbox {
+  const { writer, refs, policy, clock, types, labelsOf = () => undefined, findSent } = options;
+  /** Settles when every message so far is in the lane; undefined while none has to wait. */
+  let before: Promise<unknown> | undefined;
+  /** Messages with a key that are on their way into the lane. */
+  const sending = new Map<string, Promise<SentMessage>>();
+
+  function append(body: MessageBody): Promise<SentMessage> {
+    const { reference } = body;
+    const appended = writer.append(
+      { kind: messageKind, parents: parentsOf(body), body: body as JsonObject },
+      reference ? { references: [reference.id] } : noReferences,
+    );
+    const sent = sentMessage(options, appended.id, body, {
+      local: () => appended.settled("local"),
+      relayed: () => appended.settled("relayed"),
+    });
+    return appended.shown().then(() => sent);
   }
 
   /** Appends after the messages before, which may still store their content. */
@@ -105,92 +74,86 @@ export function createOutbox({ writer, refs, policy, delivered }: OutboxOptions)
     return sent;
   }
 
+  /** Begins to store what travels by reference; what it returns then appends the message as it is now. */
+  function begin(prepared: PreparedMessage): () => Promise<SentMessage> {
+    const { body, bytes } = prepared;
+    if (tierOf(policy, prepared) === "value") {
+      const copy = structuredClone(body);
+      return () => append(copy);
+    }
+    const { content, ...fields } = body;
+    const rest = structuredClone(fields);
+    const stored = refs.put(bytes ?? toUtf8(JSON.stringify(content)), {
+      contentType: bytes ? bytesType : jsonType,
+    });
+    // Its failure is told by the message that waits for it, also where one before it fails first.
+    stored.catch(() => undefined);
+    return async () => append({ ...rest, reference: await stored });
+  }
+
+  function prepare(message: RoledMessage, written: WrittenContent): PreparedMessage {
+    return prepareMessage(message, written, { now: clock.now(), labelsOf });
+  }
+
+  function send(message: RoledMessage): Promise<SentMessage> {
+    const written = types?.write(message.type, message.content) ?? message;
+    if (written instanceof Promise) return sendChecked(message, written);
+    const prepared = prepare(message, written);
+    const key = prepared.body.idempotencyKey;
+    if (key !== undefined && findSent) {
+      const copy = { ...prepared, body: structuredClone(prepared.body), bytes: prepared.bytes?.slice() };
+      return sendOnce(findSent, key, () => copy);
+    }
+    if (!before && tierOf(policy, prepared) === "value") return append(prepared.body);
+    return inOrder(begin(prepared));
+  }
+
+  /** A schema takes its time: the other fields are those of now. */
+  function sendChecked(message: RoledMessage, written: Promise<WrittenContent>): Promise<SentMessage> {
+    // Told by whoever waits for it below, unless the other fields are refused before.
+    written.catch(() => undefined);
+    const { content: _, ...fields } = structuredClone(prepare(message, { content: null }).body);
+    const complete = async (): Promise<PreparedMessage> => withContent(fields, await written);
+    const key = fields.idempotencyKey;
+    if (key !== undefined && findSent) return sendOnce(findSent, key, complete);
+    return inOrder(async () => begin(await complete())());
+  }
+
+  function sendOnce(
+    find: NonNullable<OutboxOptions["findSent"]>,
+    key: string,
+    complete: () => PreparedMessage | Promise<PreparedMessage>,
+  ): Promise<SentMessage> {
+    const under = sending.get(key);
+    if (under) return under;
+    const sent = inOrder(async () => (await find(key)) ?? begin(await complete())());
+    sending.set(key, sent);
+    const done = (): void => void sending.delete(key);
+    sent.then(done, done);
+    return sent;
+  }
+
   return {
-    async send({ content, ...fields }) {
-      const isBytes = content instanceof Uint8Array;
-      // Checked before the content is stored, so that a bad message leaves nothing behind.
-      const body = parseMessageBody({
-        ...fields,
-        content: isBytes ? null : content,
-        schemaVersion: messageSchemaVersion,
-      });
-      const bytes = isBytes ? content : toUtf8(JSON.stringify(content));
-      if (tierOf(policy, body.type, bytes.length, isBytes) === "value") {
-        if (!before) return append(body);
-        const copy = structuredClone(body);
-        return inOrder(() => append(copy));
+    send(message) {
+      try {
+        return send(message);
+      } catch (failure) {
+        return Promise.reject(failure);
       }
-      // A message that waits says what it said when it was sent, whatever its sender does to the object meanwhile.
-      const { content: _, ...rest } = structuredClone({ ...body, content: null });
-      const stored = refs.put(bytes, { contentType: isBytes ? bytesType : jsonType });
-      // Its failure is told by the message that waits for it, also where one before it fails first.
-      stored.catch(() => undefined);
-      return inOrder(async () => append({ ...rest, reference: await stored }));
     },
   };
 }
 
-/** The writer of an entry that this device made. */
-function ownerOf(id: string): string {
-  return id.slice(0, id.indexOf("/"));
+/** What an entry rests on comes first wherever it is folded, and says which key of a view it belongs to. */
+function parentsOf({ parent, sources }: MessageBody): readonly string[] {
+  if (parent === undefined && !sources) return noParents;
+  const parents = new Set(sources);
+  if (parent !== undefined && parseEntryId(parent)) parents.add(parent);
+  return [...parents];
 }
 
-/** Resolves when the relay has a reference; where it never will, the entry's own stage tells of the end. */
-function uploaded(refs: OutboxOptions["refs"], id: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (refs.state(id)?.state === "remote") {
-      resolve();
-      return;
-    }
-    const undo = refs.onChange((change) => {
-      if (change.id !== id || change.state !== "remote") return;
-      undo();
-      resolve();
-    });
-  });
-}
-
-function tierOf(policy: PolicyManager, type: string, sizeBytes: number, isBytes: boolean): Tier {
-  if (!isBytes) return policy.choose(type, sizeBytes);
+function tierOf(policy: PolicyManager, { body: { type }, bytes, contentBytes }: PreparedMessage): Tier {
+  if (!bytes) return policy.choose(type, contentBytes);
   if (policy.policyFor(type).kind !== "always-value") return "reference";
-  throw new FlockError(
-    "messaging/invalid-message",
-    `Messages of type ${type} travel by value, and bytes can't: send JSON.`,
-    {
-      details: { path: "content" },
-    },
-  );
-}
-
-/**
- * Gives a message its content, by value or by reference alike; waits until a reference can be had.
- *
- * @throws `messaging/invalid-message` where referenced JSON does not parse.
- */
-export async function resolveContent(
-  message: Message,
-  refs: Pick<LayeredStore, "resolve">,
-  signal: AbortSignal,
-): Promise<ReceivedMessage> {
-  const { reference } = message;
-  if (!reference) return message as ReceivedMessage;
-  const bytes = await refs.resolve(reference, { signal });
-  if (reference.contentType !== jsonType) return { ...message, content: bytes };
-  let text: string | undefined;
-  try {
-    text = fromUtf8(bytes);
-  } catch {
-    // Reported below together with text that is no JSON.
-  }
-  const content = text === undefined ? undefined : parseJson(text);
-  if (content === undefined) {
-    throw new FlockError(
-      "messaging/invalid-message",
-      `The content of ${message.id} says it is JSON and is not.`,
-      {
-        details: { path: "content", reference: reference.id },
-      },
-    );
-  }
-  return { ...message, content };
+  throw invalidMessage("content", `messages of type ${type} travel by value, and bytes can't: send JSON`);
 }

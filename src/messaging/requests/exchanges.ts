@@ -1,10 +1,20 @@
 import { type Clock, FlockError, type Undo } from "../../base/index.ts";
 import type { Entry, EntryLog, Pen } from "../../crdt/index.ts";
-import { addresses, agentOf, cancelKind, type JsonObject, messageKind, progressKind } from "../../protocol/index.ts";
+import {
+  addresses,
+  agentOf,
+  cancelKind,
+  type JsonObject,
+  messageKind,
+  progressKind,
+} from "../../protocol/index.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
-import type { OutgoingMessage } from "../message/outbox.ts";
+import type { OutgoingMessage, RoledMessage } from "../message/outgoing.ts";
 import { expired } from "./deadline.ts";
 import { type Progress, readProgress } from "./progress.ts";
+
+/** A message that asks: its deadline is that of the request, and each is asked by itself. */
+export type OutgoingRequest = Omit<OutgoingMessage, "ttlMs" | "idempotencyKey">;
 
 /** A request that waits for replies. */
 export interface Exchange {
@@ -29,7 +39,9 @@ export interface ExchangeOptions {
 /** The requests of an agent that are under way. */
 export interface Exchanges {
   /** Sends a request. Nothing is told before this returns. */
-  begin(message: OutgoingMessage, options: ExchangeOptions): Exchange;
+  begin(message: OutgoingRequest, options: ExchangeOptions): Exchange;
+  /** Has something else that waits fail with `room/closed` when the agent closes. */
+  whileOpen(fail: (failure: FlockError) => void): Undo;
   close(): void;
 }
 
@@ -37,11 +49,11 @@ export interface ExchangesOptions {
   writer: Pen;
   log: Pick<EntryLog, "added" | "get">;
   clock: Clock;
-  send(message: OutgoingMessage): Promise<{ readonly id: string }>;
+  send(message: RoledMessage): Promise<{ readonly id: string }>;
   /** Gives a reply its content. */
   resolve(message: Message, signal: AbortSignal): Promise<ReceivedMessage>;
   /** Opens the durable consumer of the replies to this agent. */
-  openReplies(handle: (reply: ReceivedMessage) => unknown): Undo;
+  openReplies(handle: (reply: ReceivedMessage) => Promise<void>): Undo;
   /** Whether this writer has asked before. */
   hasAsked: boolean;
   onProblem(error: FlockError): void;
@@ -55,6 +67,8 @@ const maxReasonLength = 1_000;
 interface Waiting {
   readonly to: string | undefined;
   take(entry: Entry): void;
+  /** A reply that the durable consumer brings. */
+  deliver(reply: ReceivedMessage): void;
 }
 
 /**
@@ -105,8 +119,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       const why = `${from} answered ${parent}, which did not ask it: the reply ${id} is passed over.`;
       onProblem(new FlockError("messaging/foreign-reply", why, { details }));
     } else if (exchange) {
-      const entry = log.get(id);
-      if (entry) exchange.take(entry);
+      exchange.deliver(reply);
     } else if (!satisfied.has(parent)) {
       const why = `The reply ${id} of ${from} came after the request ${parent} had ended.`;
       onProblem(new FlockError("messaging/late-reply", why, { details }));
@@ -119,7 +132,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
     return entry && readMessage(entry);
   }
 
-  function begin(message: OutgoingMessage, exchange: ExchangeOptions): Exchange {
+  function begin(message: OutgoingRequest, exchange: ExchangeOptions): Exchange {
     const { expiresAt, signal, onReply, onProgress, onUnreadable, onFailed } = exchange;
     const lifetime = new AbortController();
     const seen = new Set<string>();
@@ -132,7 +145,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       hasEnded = true;
       stopTimer();
       signal?.removeEventListener("abort", onAbort);
-      closing.delete(fail);
+      leave();
       lifetime.abort();
       if (id !== undefined) {
         waiting.delete(id);
@@ -159,6 +172,12 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       onFailed(signal?.reason);
     }
 
+    function deliver(reply: ReceivedMessage): void {
+      if (hasEnded || seen.has(reply.id)) return;
+      seen.add(reply.id);
+      onReply(reply);
+    }
+
     function take(entry: Entry): void {
       if (!isAsked(message.to, entry.writer)) return;
       if (entry.kind === progressKind) {
@@ -166,17 +185,11 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
         if (progress) onProgress(progress);
         return;
       }
-      const reply = seen.has(entry.id) ? undefined : readMessage(entry);
+      const reply = readMessage(entry);
       if (!reply) return;
-      seen.add(entry.id);
-      void resolve(reply, lifetime.signal).then(
-        (received) => {
-          if (!hasEnded) onReply(received);
-        },
-        (failure: unknown) => {
-          if (!hasEnded) onUnreadable(failure);
-        },
-      );
+      void resolve(reply, lifetime.signal).then(deliver, (failure: unknown) => {
+        if (!hasEnded) onUnreadable(failure);
+      });
     }
 
     async function sendIt(): Promise<void> {
@@ -191,7 +204,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       try {
         id = (await sent).id;
         if (!hasEnded) {
-          waiting.set(id, { to: message.to, take });
+          waiting.set(id, { to: message.to, take, deliver });
           for (const entry of early) if (requestOf(entry) === id) take(entry);
         } else if (cancelledFor !== undefined) sendCancel(id, cancelledFor);
       } finally {
@@ -200,11 +213,18 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       }
     }
 
-    const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () => fail(expired(id ?? "the request")));
+    const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () =>
+      fail(expired(id ?? "the request")),
+    );
     signal?.addEventListener("abort", onAbort, { once: true });
-    closing.add(fail);
+    const leave = whileOpen(fail);
     sendIt().catch(fail);
     return { end, cancel };
+  }
+
+  function whileOpen(fail: (failure: FlockError) => void): Undo {
+    closing.add(fail);
+    return () => void closing.delete(fail);
   }
 
   function sendCancel(request: string, reason: string): void {
@@ -227,10 +247,13 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
 
   return {
     begin,
+    whileOpen,
     close() {
       stopReplies?.();
       for (const fail of [...closing]) {
-        fail(new FlockError("room/closed", "The agent closed before a reply came: ask again when it is open."));
+        fail(
+          new FlockError("room/closed", "The agent closed before a reply came: ask again when it is open."),
+        );
       }
       stopWatching?.();
     },
@@ -241,7 +264,8 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
 function requestOf({ kind, body }: Entry): string | undefined {
   if (kind !== messageKind && kind !== progressKind) return undefined;
   const said = body as JsonObject | null;
-  const request = kind === progressKind ? said?.["of"] : said?.["role"] === "reply" ? said["parent"] : undefined;
+  const request =
+    kind === progressKind ? said?.["of"] : said?.["role"] === "reply" ? said["parent"] : undefined;
   return typeof request === "string" ? request : undefined;
 }
 

@@ -1,6 +1,12 @@
 import * as z from "zod/mini";
 import type { Entry, LoggedPage } from "../../crdt/index.ts";
-import { messageKind, type StreamPart, streamEndKind, streamKind, streamPartSchema } from "../../protocol/index.ts";
+import {
+  messageKind,
+  type StreamPart,
+  streamEndKind,
+  streamKind,
+  streamPartSchema,
+} from "../../protocol/index.ts";
 
 /** Whether an entry is the message that opens a stream. */
 export function opensStream({ kind, body }: Entry): boolean {

@@ -123,7 +123,8 @@ export function createPartBuffer(maxBytes: number = maxReferenceBytes): PartBuff
       if (!isText && !(part instanceof Uint8Array)) throw mixed("A stream takes strings and Uint8Arrays.");
       if (part.length === 0) return 0;
       const given = isText ? "text" : "bytes";
-      if (unit !== undefined && unit !== given) throw mixed(`The stream is of ${unit}, and takes no ${given}.`);
+      if (unit !== undefined && unit !== given)
+        throw mixed(`The stream is of ${unit}, and takes no ${given}.`);
       const added = isText ? pushText(part) : pushBytes(part);
       unit = given;
       return added;

@@ -1,4 +1,11 @@
-import { type Clock, type Closable, concatBytes, FlockError, toBase64Url, type Undo } from "../../base/index.ts";
+import {
+  type Clock,
+  type Closable,
+  concatBytes,
+  FlockError,
+  toBase64Url,
+  type Undo,
+} from "../../base/index.ts";
 import type { Appended, EntryLog, Pen } from "../../crdt/index.ts";
 import {
   comparePages,
@@ -62,7 +69,7 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
   const whole: Uint8Array[] = [];
   let at = 0;
   let waitingBytes = 0;
-  let waiting: (() => void)[] = [];
+  const waiting: (() => void)[] = [];
   /** The page of its newest entry. */
   let { page } = opening;
   let isFirst = true;
@@ -80,7 +87,10 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
 
   function store(part: BufferedPart): void {
     const { length, encoded } = part;
-    const appended = append(streamKind, "text" in part ? { text: part.text } : { bytes: toBase64Url(part.bytes) });
+    const appended = append(
+      streamKind,
+      "text" in part ? { text: part.text } : { bytes: toBase64Url(part.bytes) },
+    );
     whole.push(encoded);
     at += length;
     // What the database refuses is kept in the lane, and no reason to wait for ever.
@@ -105,7 +115,8 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
 
   /** A lane that is written elsewhere too is written here no more: what would follow is nobody's to read. */
   function isOwnLane(): boolean {
-    if (writer.id !== opening.writer && !isClosed) void giveUp("The lane of its writer is written elsewhere too.");
+    if (writer.id !== opening.writer && !isClosed)
+      void giveUp("The lane of its writer is written elsewhere too.");
     return !isClosed;
   }
 

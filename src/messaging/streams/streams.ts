@@ -3,12 +3,13 @@ import { type Clock, type Closable, FlockError } from "../../base/index.ts";
 import type { EntryLog, Pen } from "../../crdt/index.ts";
 import { referenceSchema, streamEndKind } from "../../protocol/index.ts";
 import type { LayeredStore } from "../../refstore/index.ts";
-import type { Outbox, OutgoingMessage } from "../message/outbox.ts";
-import { createStreamWriter, type StreamWriter } from "./stream-writer.ts";
+import type { Outbox } from "../message/outbox.ts";
+import type { OutgoingMessage } from "../message/outgoing.ts";
 import { openStreamsOf } from "./open-streams.ts";
+import { createStreamWriter, type StreamWriter } from "./stream-writer.ts";
 
 /** A stream to be opened: a message, and what will be streamed. */
-export interface OutgoingStream extends Omit<OutgoingMessage, "content"> {
+export interface OutgoingStream extends Omit<OutgoingMessage, "content" | "idempotencyKey"> {
   /** Of what the stream becomes. Default `text/plain; charset=utf-8`. */
   contentType?: string;
   /** Content of the message that opens it. Default `{ contentType }`. */
@@ -39,6 +40,7 @@ const contentTypeSchema = referenceSchema.shape.contentType;
 export function createStreams(options: StreamsOptions): Streams {
   const { writer, log, outbox } = options;
   const open = new Set<StreamWriter>();
+  let isClosed = false;
 
   for (const [of, at] of openStreamsOf(log.pages(writer.id))) {
     const body = { of, at, failure: "The writer went away before its end." };
@@ -63,9 +65,12 @@ export function createStreams(options: StreamsOptions): Streams {
         onClosed: () => open.delete(stream),
       });
       open.add(stream);
+      // The agent may have closed while the content of the message was stored.
+      if (isClosed) await stream.close();
       return stream;
     },
     async close() {
+      isClosed = true;
       await Promise.all([...open].map((stream) => stream.close()));
     },
   };

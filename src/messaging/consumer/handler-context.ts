@@ -1,0 +1,89 @@
+import type { ReceivedMessage } from "../message/message.ts";
+
+/**
+ * What a handler is told besides the message, and what it may say of its delivery. The first word counts; what is said of
+ * a delivery that is over is ignored.
+ */
+export interface HandlerContext {
+  /** 1 for the first delivery of the message to this consumer, then one more each time, whoever's page it was in. */
+  readonly attempt: number;
+  /**
+   * Aborts when the consumer closes, when the message is taken back (`messaging/cancelled`), and when nothing was said for
+   * `ackWaitMs` (`messaging/ack-timeout`).
+   */
+  readonly signal: AbortSignal;
+  /** The message is handled, before the handler's promise says so. */
+  ack(): void;
+  /** The message is delivered again: after `delayMs`, by default after a while that doubles each time, from 0.5 s to 30 s. */
+  nak(options?: { delayMs?: number }): void;
+  /** The message is given up, as a dead letter with this reason. */
+  term(reason: string): void;
+  /** The delivery is being worked on: `ackWaitMs` begins anew. */
+  working(): void;
+}
+
+/** Handles a message; it is acknowledged when the promise resolves and delivered again when it rejects. */
+export type MessageHandler = (message: ReceivedMessage, context: HandlerContext) => unknown;
+
+/** What was said of a delivery. */
+export type Word =
+  | { readonly kind: "ack" }
+  | { readonly kind: "nak"; readonly delayMs: number | undefined }
+  | { readonly kind: "term"; readonly reason: string }
+  | { readonly kind: "failed"; readonly cause: unknown };
+
+/** One delivery of a message to the handler. */
+export interface Attempt {
+  readonly context: HandlerContext;
+  /** Takes the first word, of the handler or of whoever ends it. */
+  settle(word: Word): void;
+  /** Tells the handler that it need not go on. */
+  abort(reason: unknown): void;
+}
+
+export interface AttemptOptions {
+  number: number;
+  onWord(word: Word): void;
+  onWorking(): void;
+}
+
+export const acknowledged: Word = { kind: "ack" };
+
+/** Creates an attempt; nothing in it is made before the handler asks for it that costs much. */
+export function createAttempt({ number, onWord, onWorking }: AttemptOptions): Attempt {
+  let isOver = false;
+  let controller: AbortController | undefined;
+  let ended: { readonly reason: unknown } | undefined;
+
+  function settle(word: Word): void {
+    if (isOver) return;
+    isOver = true;
+    onWord(word);
+  }
+
+  const context: HandlerContext = {
+    attempt: number,
+    get signal() {
+      if (!controller) {
+        controller = new AbortController();
+        if (ended) controller.abort(ended.reason);
+      }
+      return controller.signal;
+    },
+    ack: () => settle(acknowledged),
+    nak: ({ delayMs } = {}) => settle({ kind: "nak", delayMs }),
+    term: (reason) => settle({ kind: "term", reason }),
+    working() {
+      if (!isOver) onWorking();
+    },
+  };
+
+  return {
+    context,
+    settle,
+    abort(reason) {
+      ended ??= { reason };
+      controller?.abort(reason);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+import { createWrite, type Write, type WriteStages } from "../../crdt/index.ts";
+import { parseEntryId } from "../../protocol/index.ts";
+import type { LayeredStore } from "../../refstore/index.ts";
+import type { Addressed } from "../delivery/delivery.ts";
+
+/** A message that was sent: in the room's list here, on its way elsewhere. */
+export interface SentMessage extends Write {
+  readonly id: string;
+}
+
+/** Who can tell how far a message has come. */
+export interface SentPorts {
+  refs: Pick<LayeredStore, "state" | "onChange">;
+  /** Resolves when the addressee has passed the message. */
+  delivered(message: Addressed): Promise<void>;
+}
+
+/** What is to be known of a message to tell how far it has come. */
+export interface SentParts {
+  readonly type: string;
+  readonly to?: string | undefined;
+  readonly reference?: { readonly id: string } | undefined;
+}
+
+/** The handle of a message; nothing is made for its stages until somebody asks. */
+export function sentMessage(
+  ports: SentPorts,
+  id: string,
+  { type, to, reference }: SentParts,
+  entry: Pick<WriteStages, "local" | "relayed">,
+): SentMessage {
+  return {
+    id,
+    settled(stage, options) {
+      const stages: WriteStages = {
+        local: entry.local,
+        // Without its bytes at the relay a message is of no use to anybody elsewhere.
+        relayed: reference
+          ? async () => void (await Promise.all([entry.relayed(), uploaded(ports.refs, reference.id)]))
+          : entry.relayed,
+      };
+      if (to !== undefined) {
+        stages.delivered = () => ports.delivered({ id, writer: parseEntryId(id)?.writer ?? "", type, to });
+      }
+      return createWrite(stages).settled(stage, options);
+    },
+  };
+}
+
+/** Resolves when the relay has a reference; where it never will, the entry's own stage tells of the end. */
+function uploaded(refs: SentPorts["refs"], id: string): Promise<void> {
+  return new Promise((resolve) => {
+    if (refs.state(id)?.state === "remote") {
+      resolve();
+      return;
+    }
+    const undo = refs.onChange((change) => {
+      if (change.id !== id || change.state !== "remote") return;
+      undo();
+      resolve();
+    });
+  });
+}

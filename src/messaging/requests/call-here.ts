@@ -1,0 +1,81 @@
+import type { Clock, RandomBytes } from "../../base/index.ts";
+import type { Documents } from "../../crdt/index.ts";
+import { agentOf, type Json } from "../../protocol/index.ts";
+import { expired } from "./deadline.ts";
+import type { Exchanges } from "./exchanges.ts";
+import { createProgressReporter, type Progress } from "./progress.ts";
+import type { ServiceDesk, ServiceOffer } from "./service-desk.ts";
+import type { Executed, Running } from "./service-execution.ts";
+
+/** What an agent calls services with. */
+export interface ServiceCaller {
+  readonly writer: { readonly id: string };
+  desk: ServiceDesk;
+  documents: Pick<Documents, "signals" | "presence" | "register">;
+  exchanges: Exchanges;
+  clock: Clock;
+  random: RandomBytes;
+}
+
+/** A call that is under way. */
+export interface Call {
+  readonly method: string;
+  readonly input: Json | undefined;
+  readonly expiresAt: number;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+}
+
+/** Calls an agent of this room object; undefined where it stops serving before there is an answer. */
+export async function callHere(
+  { writer, clock, exchanges }: ServiceCaller,
+  offer: ServiceOffer,
+  what: string,
+  { method, input, expiresAt, signal, onProgress }: Call,
+): Promise<Executed | undefined> {
+  // A method that is called never runs in the turn of its caller, wherever it is.
+  await Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const from = agentOf(offer.writer) ?? offer.writer;
+    const reporter =
+      onProgress &&
+      createProgressReporter(clock, (report) => onProgress({ ...report, from, at: clock.now() }));
+    let run: Running | undefined;
+    let hasEnded = false;
+
+    function end(): boolean {
+      if (hasEnded) return false;
+      hasEnded = true;
+      reporter?.close();
+      stopTimer();
+      stopWaiting();
+      leave();
+      signal?.removeEventListener("abort", onAbort);
+      return true;
+    }
+
+    function fail(reason: unknown): void {
+      if (!end()) return;
+      run?.abort(reason);
+      reject(reason);
+    }
+
+    function onAbort(): void {
+      fail(signal?.reason);
+    }
+
+    const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () => fail(expired(what)));
+    const stopWaiting = offer.stopped.on(() => end() && resolve(undefined));
+    const leave = exchanges.whileOpen(fail);
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    run = offer.run({
+      method,
+      input,
+      from: agentOf(writer.id) ?? writer.id,
+      expiresAt,
+      progress: (report) => reporter?.report(report),
+    });
+    void run.executed.then((executed) => end() && resolve(executed));
+  });
+}

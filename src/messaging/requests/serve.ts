@@ -1,0 +1,204 @@
+import * as z from "zod/mini";
+import { type Clock, createEmitter, FlockError, type Undo } from "../../base/index.ts";
+import type { Signals } from "../../crdt/index.ts";
+import {
+  agentOf,
+  type JsonObject,
+  type ServiceAnswer,
+  type ServiceSignal,
+  serviceRequestSchema,
+  serviceSignalSchema,
+} from "../../protocol/index.ts";
+import type { ReceivedMessage } from "../message/message.ts";
+import { type CallBookEvent, createCallBook, stepCallBook } from "./call-book.ts";
+import { expired } from "./deadline.ts";
+import type { MethodSchemas, Service, ServiceHandlers } from "./define-service.ts";
+import { createProgressReporter, type ProgressReport } from "./progress.ts";
+import type { ServiceDesk } from "./service-desk.ts";
+import { createExecution, type Running, type ServiceCall } from "./service-execution.ts";
+
+/** What a serving agent is told besides a message that calls. */
+export interface ServeContext {
+  readonly signal: AbortSignal;
+  /** Keeps the message from being delivered again. */
+  working(): void;
+  progress(report: ProgressReport): void;
+}
+
+export interface ServeOptions {
+  /** The writer that the agent is at present. */
+  readonly writer: { readonly id: string };
+  desk: ServiceDesk;
+  signals: Signals;
+  clock: Clock;
+  /** Opens the durable consumer of the messages that call the service. */
+  consume(handle: (message: ReceivedMessage, context: ServeContext) => Promise<void>): Undo;
+  reply(to: ReceivedMessage, reply: { type?: string; content: JsonObject }): Promise<unknown>;
+}
+
+/** A method that runs says so as often, well within the time after which its message is delivered again. */
+const workingMs = 5_000;
+
+/** Serves a service: to agents of this room object, by signals, and by messages. */
+export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
+  service: Service<Methods>,
+  handlers: ServiceHandlers<Methods>,
+  options: ServeOptions,
+): Undo {
+  const { writer, desk, signals, clock, consume, reply } = options;
+  const { name } = service;
+  const execute = createExecution(service, handlers);
+  const stopped = createEmitter<void>();
+  const book = createCallBook();
+  /** Calls that are about to run, or do. */
+  const calls = new Map<string, { call: ServiceCall; settle: () => void }>();
+  const running = new Map<string, { abort: Running["abort"]; stopTimer: Undo }>();
+  /** Messages whose handlers wait for an answer; undefined says that nobody wants one. */
+  const waiting = new Map<string, (answer: ServiceAnswer | undefined) => void>();
+  let isStopped = false;
+
+  function take(event: CallBookEvent, reason?: unknown): void {
+    for (const effect of isStopped ? [] : stepCallBook(book, event)) {
+      if (effect.type === "execute") begin(effect.key);
+      else if (effect.type === "abort") running.get(effect.key)?.abort(reason);
+      else if (effect.type === "reply") waiting.get(effect.request)?.(effect.answer);
+      else if (effect.type === "accept")
+        say(effect.to, { kind: "service-accepted", call: callOf(effect.key) });
+      else answer(effect.to, callOf(effect.key), effect.answer);
+    }
+  }
+
+  function say(to: string, body: ServiceSignal): boolean {
+    return signals.send({ from: writer.id, to, body: body as JsonObject });
+  }
+
+  function answer(to: string, call: string, given: ServiceAnswer): void {
+    if (!say(to, { kind: "service-answer", call, answer: given })) say(to, { kind: "service-by-lane", call });
+  }
+
+  function begin(key: string): void {
+    const { call, settle } = calls.get(key) ?? {};
+    if (!call) return;
+    const { executed, abort } = execute(call);
+    const stopTimer = clock.after(Math.max(0, call.expiresAt - clock.now()), () =>
+      take({ type: "cancelled", key }, expired(`the call of ${name}.${call.method}`)),
+    );
+    running.set(key, { abort, stopTimer });
+    void executed.then(({ answer: given }) => {
+      stopTimer();
+      settle?.();
+      running.delete(key);
+      calls.delete(key);
+      take({ type: "executed", key, answer: given });
+    });
+  }
+
+  function hear(from: string, said: ServiceSignal): void {
+    if (said.kind !== "service-call" && said.kind !== "service-cancel") return;
+    const caller = agentOf(from);
+    if (caller === undefined) return;
+    const { call } = said;
+    const key = `${caller}/${call}`;
+    if (said.kind === "service-cancel") {
+      take({ type: "cancelled", key }, cancelledBy(caller));
+      return;
+    }
+    const { method, input, expiresAt } = said;
+    if (!book.taken.has(key)) {
+      const reporter = createProgressReporter(clock, (report) =>
+        say(from, { kind: "service-progress", call, report: report as JsonObject }),
+      );
+      const progress = reporter.report;
+      calls.set(key, { call: { method, input, from: caller, expiresAt, progress }, settle: reporter.close });
+    }
+    take({ type: "signalled", key, from, expiresAt, now: clock.now() });
+    if (!book.taken.has(key)) calls.delete(key);
+  }
+
+  async function handle(message: ReceivedMessage, context: ServeContext): Promise<void> {
+    const { id, from, content, role, expiresAt = Number.MAX_SAFE_INTEGER } = message;
+    if (role !== "request") return;
+    const parsed = z.safeParse(serviceRequestSchema, content);
+    if (!parsed.success) {
+      const code = "messaging/invalid-content";
+      await reply(message, { type: "ERROR", content: { code, message: `${id} is no call of a service.` } });
+      return;
+    }
+    const { method, input, call = id } = parsed.data;
+    const key = `${from}/${call}`;
+    if (!book.taken.has(key)) {
+      const progress = context.progress;
+      calls.set(key, { call: { method, input, from, expiresAt, progress }, settle: () => undefined });
+    }
+    const given = await answered(id, key, context);
+    if (!given) throw cancelledBy(from);
+    await reply(
+      message,
+      "error" in given ? { type: "ERROR", content: given.error } : { content: given as JsonObject },
+    );
+  }
+
+  /** Waits for what a message's call comes to, be it that it runs already. */
+  async function answered(
+    request: string,
+    key: string,
+    { signal, working }: ServeContext,
+  ): Promise<ServiceAnswer | undefined> {
+    const abort = (): void => take({ type: "cancelled", key, isForgotten: true }, signal.reason);
+    const keepOn = (): void => {
+      working();
+      stopTimer = clock.after(workingMs, keepOn);
+    };
+    let stopTimer = clock.after(workingMs, keepOn);
+    signal.addEventListener("abort", abort, { once: true });
+    try {
+      return await new Promise((resolve) => {
+        waiting.set(request, resolve);
+        take({ type: "requested", key, request });
+        if (isStopped) resolve(undefined);
+      });
+    } finally {
+      waiting.delete(request);
+      stopTimer();
+      signal.removeEventListener("abort", abort);
+    }
+  }
+
+  const stops = [
+    desk.offer(name, {
+      get writer() {
+        return writer.id;
+      },
+      run: execute,
+      stopped,
+    }),
+    signals.received.on(({ from, to, body }) => {
+      // Each service of each agent here hears all of it: a look tells most apart.
+      if (to !== writer.id || (body as JsonObject | null)?.["service"] !== name) return;
+      const parsed = z.safeParse(serviceSignalSchema, body);
+      if (parsed.success) hear(from, parsed.data);
+    }),
+    consume(handle),
+  ];
+  return () => {
+    if (isStopped) return;
+    isStopped = true;
+    for (const stop of stops) stop();
+    const reason = new FlockError("room/closed", `The service ${name} is not served here any more.`);
+    for (const { abort, stopTimer } of running.values()) {
+      stopTimer();
+      abort(reason);
+    }
+    for (const { settle } of calls.values()) settle();
+    for (const resolve of [...waiting.values()]) resolve(undefined);
+    stopped.emit();
+  };
+}
+
+function callOf(key: string): string {
+  return key.slice(key.indexOf("/") + 1);
+}
+
+function cancelledBy(caller: string): FlockError {
+  return new FlockError("messaging/cancelled", `${caller} has taken its call back.`);
+}
