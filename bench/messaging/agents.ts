@@ -63,6 +63,18 @@ export async function sendRate({ sender, receiver }: Pair, count: number, perTur
   const stop = receiver.onMessage({ type: "RATE" }, () => {
     if (++handled === count) done();
   });
+  const rate = await rateUntil(all, sender, count, perTurn);
+  stop();
+  return rate;
+}
+
+/** Sends messages of the type `RATE`, until something that follows from all of them. */
+export async function rateUntil(
+  handled: Promise<void>,
+  sender: Agent,
+  count: number,
+  perTurn: number,
+): Promise<Rate> {
   const { wall, processor } = await spentUs(async () => {
     for (let sent = 0; sent < count; sent += perTurn) {
       const end = Math.min(count, sent + perTurn);
@@ -71,9 +83,8 @@ export async function sendRate({ sender, receiver }: Pair, count: number, perTur
       }
       if (end < count) await turn();
     }
-    await all;
+    await handled;
   });
-  stop();
   return { perSecond: (count / wall) * 1_000_000, processorUs: processor / count };
 }
 

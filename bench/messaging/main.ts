@@ -9,18 +9,20 @@ export interface BenchOptions {
   startRelay: StartRelay;
   /** Undefined where this machine has none. */
   startNats(): Promise<Nats | undefined>;
+  /** The path of the built `reader.ts`. */
+  reader: string;
   /** Which parts to measure. */
   parts: readonly string[];
 }
 
 /** Prints every figure of messages as Markdown. */
-export async function main({ runs, startRelay, startNats, parts }: BenchOptions): Promise<void> {
+export async function main({ runs, startRelay, startNats, reader, parts }: BenchOptions): Promise<void> {
   console.log(`Node ${process.version}, medians of ${runs} runs, with the range.`);
   const tasks = new Map<string, () => Promise<void>>([
     ["in-process", () => measureInProcess(runs)],
     ["tabs", () => measureTabs(runs)],
     ["routing", () => measureRouting(runs)],
-    ["relay", () => measureRelay(runs, startRelay)],
+    ["relay", () => measureRelay(runs, startRelay, reader)],
     ["nats", () => withNats(startNats, (nats) => measureNats(runs, nats))],
   ]);
   for (const [name, task] of tasks) if (parts.length === 0 || parts.includes(name)) await task();

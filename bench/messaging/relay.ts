@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
-import type { RoomPlatform } from "../../src/index.ts";
-import { createLoneMessage, newRoomId, openApart, type Pair, sendRate } from "./agents.ts";
+import { openRoom, type RoomPlatform } from "../../src/index.ts";
+import { createLoneMessage, newRoomId, openApart, type Pair, type Rate, rateUntil } from "./agents.ts";
 import { type Figures, gather } from "./figures.ts";
 import { timeByTurns } from "./latency.ts";
+import { type ReaderThread, startReader } from "./reader-thread.ts";
 import { measureSizes } from "./sizes.ts";
 import { openStockPair } from "./stock.ts";
 import { printTable } from "./table.ts";
@@ -23,15 +24,21 @@ const perTurn = 256;
 /** Past anything that the load reaches: what is measured is the path, not where the relay's limits lie. */
 const limits = { messagesPerSecond: 1_000_000, bytesInPerSecond: 2 ** 32, documentBytes: 2 ** 32 };
 
-/** Through the relay of this project in workerd, beside a stock y-websocket client through the same. */
-export async function measureRelay(runs: number, startRelay: StartRelay): Promise<void> {
+const platform: RoomPlatform = { WebSocket: WebSocket as unknown as NonNullable<RoomPlatform["WebSocket"]> };
+
+/**
+ * Through the relay of this project in workerd, beside a stock y-websocket client through the same; `reader` is the path
+ * of the built `reader.ts`.
+ */
+export async function measureRelay(runs: number, startRelay: StartRelay, reader: string): Promise<void> {
   const persistDir = mkdtempSync(join(tmpdir(), "flockstate-bench-"));
   const relay = await startRelay({ persistDir, limits });
+  const thread = startReader(reader);
   try {
-    const figures = await gather(runs, (each) => measure(each, relay.url));
-    printTable("Through the local relay, from one room object to another", [
+    const figures = await gather(runs, (each) => measure(each, relay.url, thread));
+    printTable("Through the local relay", [
       {
-        path: `messages a second, ${perTurn} a turn, stored and handled`,
+        path: `messages a second, ${perTurn} a turn, stored and handled in another thread`,
         unit: "/s",
         ours: figures.of("rate"),
         bar: { least: 50_000 },
@@ -53,13 +60,14 @@ export async function measureRelay(runs: number, startRelay: StartRelay): Promis
     ]);
     await measureSizes(relay.url);
   } finally {
+    await thread.close();
     await relay.kill();
     rmSync(persistDir, { recursive: true, force: true });
   }
 }
 
-async function measure({ note }: Figures, url: string): Promise<void> {
-  const { perSecond, processorUs } = await withPair(url, (pair) => sendRate(pair, messages, perTurn));
+async function measure({ note }: Figures, url: string, reader: ReaderThread): Promise<void> {
+  const { perSecond, processorUs } = await rateToThread(url, reader);
   note("rate", perSecond);
   note("processor", processorUs);
   await withPair(url, async (pair) => {
@@ -75,10 +83,20 @@ async function measure({ note }: Figures, url: string): Promise<void> {
   });
 }
 
+/** To a reader in a thread of its own. */
+async function rateToThread(url: string, reader: ReaderThread): Promise<Rate> {
+  const id = newRoomId();
+  const { met, done } = reader.read({ relay: url, room: id, count: messages });
+  const room = await openRoom(id, { relay: url, platform });
+  const sender = await room.agent("sender");
+  void sender.send({ to: "receiver", type: "FIRST", content: null });
+  await met;
+  const rate = await rateUntil(done, sender, messages, perTurn);
+  await room.close();
+  return rate;
+}
+
 async function withPair<T>(url: string, task: (pair: Pair) => Promise<T>): Promise<T> {
-  const platform: RoomPlatform = {
-    WebSocket: WebSocket as unknown as NonNullable<RoomPlatform["WebSocket"]>,
-  };
   const pair = await openApart([platform, platform], url);
   try {
     return await task(pair);

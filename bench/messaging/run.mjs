@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { developmentVariables, startRelay } from "../../scripts/lib/relay-process.mjs";
 import { runNpm } from "../../scripts/lib/run.mjs";
 import { exitWithFailure } from "../../scripts/lib/serve.mjs";
-import { loadBench } from "../load.mjs";
+import { buildBench, loadBench } from "../load.mjs";
 import { startNats } from "./nats.mjs";
 
 const help = `Measures messages from send to handler, and prints tables as Markdown. Under four minutes.
@@ -38,6 +38,7 @@ async function run() {
   await main({
     runs,
     parts,
+    reader: await buildBench("messaging/reader"),
     startNats,
     startRelay: ({ persistDir, limits }) =>
       startRelay({

@@ -170,7 +170,8 @@ function lastWords(seen: readonly Seen[]): Presence[] {
     if (!presence) continue;
     const [writer] = presence.writers;
     if (writer !== undefined) speaking.add(presence.session);
-    words.set(`${presence.session} ${writer && parseWriterId(writer)?.principal}`, presence);
+    const principal = writer === undefined ? "" : parseWriterId(writer)?.principal;
+    words.set(`${presence.session} ${principal}`, presence);
   }
   return [...words.values()].filter(({ writers, session }) => writers.length > 0 || !speaking.has(session));
 }

@@ -2,16 +2,19 @@
  * Owns what agents say to each other: messages on lanes, by value or by reference, durable consumers,
  * and when a message counts as delivered. Refuses to know sockets, storage, and what the messages are about.
  */
-export {
-  type ConsumerOptions,
-  type GapHandler,
-  type HandlerContext,
-  type MessageHandler,
-  openConsumer,
-} from "./consumer/consumer.ts";
+export { type ConsumerOptions, openConsumer } from "./consumer/consumer.ts";
+export type { ConsumerDelivery } from "./consumer/consumer-delivery.ts";
+export { withoutServed } from "./consumer/consumer-positions.ts";
+export type { HandlerContext, MessageHandler } from "./consumer/handler-context.ts";
 export type { LaneGap } from "./consumer/history-lane.ts";
 export type { ConsumerStart } from "./consumer/history-start.ts";
+export type { GapHandler } from "./consumer/lane-supply.ts";
+export { type DeadLetterWriter, deadLetterWriter } from "./delivery/dead-letter-writer.ts";
+export { type DeadLetter, type DeadLetters, openDeadLetters } from "./delivery/dead-letters.ts";
 export { type Addressed, type DeliveryBoard, openDeliveryBoard } from "./delivery/delivery.ts";
+export type { LetterName } from "./delivery/letter-blocks.ts";
+export { redrive, type SentRedrive } from "./delivery/redrive.ts";
+export { type Deliveries, type DeliveryStatus, openDeliveries, type WaitOptions } from "./delivery/status.ts";
 export {
   type CompiledFilter,
   compileFilter,
@@ -30,12 +33,20 @@ export {
   type MessageDefinition,
   type MessageOf,
 } from "./message/define-message.ts";
+export {
+  createIdempotencyIndex,
+  type Duplicate,
+  type IdempotencyIndex,
+  type KeyedMessage,
+} from "./message/idempotency.ts";
 export { type Message, type ReceivedMessage, readMessage } from "./message/message.ts";
 export { type ListedMessage, type MessageList, openMessageList } from "./message/message-list.ts";
 export { createMessageTypes, type MessageTypes } from "./message/message-types.ts";
 export { createOutbox, type Outbox, type OutboxOptions } from "./message/outbox.ts";
 export type { OutgoingMessage, RoledMessage } from "./message/outgoing.ts";
-export { createResponse, type OutgoingResponse } from "./message/response.ts";
+export { type Provenance, type ProvenanceOptions, readProvenance } from "./message/provenance.ts";
+export { type Answerable, createResponse, type OutgoingResponse } from "./message/response.ts";
+export { createSentBefore } from "./message/sent-before.ts";
 export type { SentMessage } from "./message/sent-message.ts";
 export { type Cancellations, createCancellations } from "./requests/cancellations.ts";
 export {

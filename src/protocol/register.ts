@@ -10,6 +10,8 @@ export const maxAhead = 256;
 const entryPlace = z.string().check(z.regex(/^[0-9]{1,9}-[0-9]{1,10}\/[0-9]{1,4}$/));
 const ranges = z
   .array(z.int().check(z.nonnegative()))
+  // Every other entry of as many would be half of that.
+  .check(z.maxLength(2 * maxAhead))
   .check(z.refine((bounds) => bounds.length % 2 === 0 && isAscending(bounds), "not ascending ranges"));
 
 function isAscending(bounds: readonly number[]): boolean {

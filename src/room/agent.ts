@@ -1,13 +1,28 @@
-import { type Clock, type Closable, createScope, FlockError, type Undo } from "../base/index.ts";
+import {
+  type Clock,
+  type Closable,
+  createScope,
+  FlockError,
+  type RandomBytes,
+  type Undo,
+} from "../base/index.ts";
 import type { Documents, OpenedWriter } from "../crdt/index.ts";
 import {
-  type ConsumerStart,
+  type Cancellations,
+  type ConsumerDelivery,
   consumerName,
   createOutbox,
+  createRequests,
+  createResponder,
   createResponse,
+  createSentBefore,
   createStreams,
+  type DeadLetters,
   type DeliveryBoard,
+  deadLetterWriter,
   type GapHandler,
+  type IdempotencyIndex,
+  type LetterName,
   type Message,
   type MessageFilter,
   type MessageHandler,
@@ -16,15 +31,22 @@ import {
   type OutgoingResponse,
   type OutgoingStream,
   openConsumer,
+  type ReceivedMessage,
+  type Requests,
   readMessage,
+  redrive,
   resolveContent,
   type SentMessage,
+  type SentRedrive,
+  type ServiceDesk,
   type StreamWriter,
+  withoutServed,
 } from "../messaging/index.ts";
 import type { LayeredStore, PolicyManager } from "../refstore/index.ts";
+import { consumerStart, type MessageStart } from "./message-start.ts";
 
 /** A named actor in a room: sends, and handles what is sent to it. */
-export interface Agent extends Closable {
+export interface Agent extends Closable, Pick<Requests, "request" | "requestMany" | "serve" | "service"> {
   readonly name: string;
   /**
    * The writer that this agent is here at present: `principal.agent.nonce`. It is another one from the moment that its
@@ -45,7 +67,7 @@ export interface Agent extends Closable {
    *
    * @throws as `send`
    */
-  respond(message: Message, response: OutgoingResponse): Promise<SentMessage>;
+  respond(message: Message | ReceivedMessage, response: OutgoingResponse): Promise<SentMessage>;
   /**
    * Sends a message that opens a stream, and gives what to write it with: parts follow it in this agent's lane, gathered
    * for 50 ms, and at the end a reference to the whole, at most 32 MiB, which is held in memory until then. Closing the
@@ -69,12 +91,23 @@ export interface Agent extends Closable {
   openStream(stream: OutgoingStream): Promise<StreamWriter>;
   /**
    * Handles messages at least once each, in order within a sender's lane. A message is acknowledged when the handler's
-   * promise resolves; when it rejects, or the page goes away before, the message is delivered again.
+   * promise resolves, unless the handler has said otherwise; when it rejects, or the page goes away before, the message is
+   * delivered again, and after `maxDeliver` deliveries given up as one of `room.deadLetters`.
    * What is sealed is read from history first. `consumer` names the position that is kept; by default the filter does.
    *
-   * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `messaging/invalid-filter`, `room/closed`.
+   * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `messaging/invalid-filter`,
+   * `messaging/invalid-options`, `room/closed`.
    */
   onMessage(filter: MessageFilter, handler: MessageHandler, options?: OnMessageOptions): Undo;
+  /**
+   * Asks the consumer of a dead letter, wherever it is, to handle the message again, with attempts from 1: a letter as
+   * `room.deadLetters` lists it. Whoever handles it knows who asked. Where the letter is not known here yet, it waits
+   * until all are.
+   *
+   * @throws `messaging/not-dead` where that consumer has not given up the message, or was asked already; `room/closed`,
+   * `crdt/closed`, and the signal's reason
+   */
+  redrive(letter: LetterName, options?: { signal?: AbortSignal }): Promise<SentRedrive>;
   /**
    * Says that this writer will not come back, and closes the agent: nobody lists it any more. What it wrote stays; an
    * agent of this name that is opened here again takes it back.
@@ -82,15 +115,19 @@ export interface Agent extends Closable {
   leave(): Promise<void>;
 }
 
-export interface OnMessageOptions {
+export interface OnMessageOptions extends ConsumerDelivery {
   /** The name under which the position is kept. */
   consumer?: string;
   /**
-   * Where a consumer that nobody has opened before begins: with all that retention has kept (`start`), with what is live
-   * of it (`live`: about the newest 1,024 entries of each lane), or with what comes from now on (`now`). Default `start`
-   * for messages that name the agent, so that none is lost that was sent before; `live` for a topic.
+   * Agents of this room that consume under this name and the same `consumer` share the messages among them: each is handled
+   * by one of those that are present.
    */
-  from?: ConsumerStart;
+  group?: string;
+  /**
+   * Where a consumer that nobody has opened before begins. Default `start` for messages that name the agent, so that none
+   * is lost that was sent before; `live` for a topic.
+   */
+  from?: MessageStart;
   /**
    * Told once for each time that retention took pages of a lane before this consumer had read them; told again, as a
    * message is delivered again, where it rejects or the page goes away before. The room tells it as `messaging/gap` too.
@@ -106,16 +143,35 @@ export interface AgentOptions {
   refs: LayeredStore;
   policy: PolicyManager;
   board: DeliveryBoard;
+  deadLetters: DeadLetters;
   types: MessageTypes;
+  idempotency: IdempotencyIndex;
+  cancellations: Cancellations;
+  /** What the agents of this room object serve. */
+  desk: ServiceDesk;
   clock: Clock;
+  random: RandomBytes;
   onProblem(error: FlockError): void;
   onClosed(): void;
 }
 
 /** Creates an agent over its writer and announces it in the writer's register. */
 export function createAgent(options: AgentOptions): Agent {
-  const { name, capabilities, opened, documents, refs, policy, board, types, clock, onProblem, onClosed } =
-    options;
+  const {
+    name,
+    capabilities,
+    opened,
+    documents,
+    refs,
+    policy,
+    board,
+    deadLetters,
+    types,
+    desk,
+    clock,
+    random,
+  } = options;
+  const { idempotency, cancellations, onProblem, onClosed } = options;
   const { writer, resumed, knownLanes } = opened;
   const scope = createScope();
   scope.add(() => {
@@ -123,6 +179,7 @@ export function createAgent(options: AgentOptions): Agent {
     onClosed();
   });
   const consumers = new Set<string>();
+  const giveUp = deadLetterWriter(writer);
   const outbox = createOutbox({
     writer,
     refs,
@@ -130,6 +187,13 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     types,
     delivered: board.delivered,
+    findSent: createSentBefore({
+      documents,
+      refs,
+      index: idempotency,
+      delivered: board.delivered,
+      writer: () => writer.id,
+    }),
     labelsOf(id) {
       const entry = documents.log.get(id);
       return entry && readMessage(entry)?.labels;
@@ -140,18 +204,25 @@ export function createAgent(options: AgentOptions): Agent {
   writer.setRegister({
     version: 1,
     since: before?.since ?? clock.now(),
-    consumers: before?.consumers ?? {},
+    consumers: withoutServed(before?.consumers ?? {}),
     capabilities: [...capabilities],
   });
 
   const streams = createStreams({ writer, log: documents.log, refs, outbox, clock });
   scope.add(() => streams.close());
 
+  const responder = createResponder({ writer, clock });
+  scope.add(() => responder.close());
+
   function assertOpen(): void {
     if (scope.closed) throw new FlockError("room/closed", `The agent ${name} is closed: open it again.`);
   }
 
-  return {
+  function resolve(message: Message, signal: AbortSignal): Promise<ReceivedMessage> {
+    return resolveContent(message, { refs, types }, signal);
+  }
+
+  const agent: Agent = {
     name,
     get writer() {
       return writer.id;
@@ -170,9 +241,9 @@ export function createAgent(options: AgentOptions): Agent {
       assertOpen();
       return streams.open(stream);
     },
-    onMessage(filter, handler, { consumer, from, onGap } = {}) {
+    onMessage(filter, handler, { consumer, group, from, onGap, ...delivery } = {}) {
       assertOpen();
-      const key = consumerName(filter, consumer);
+      const key = consumerName(filter, consumer, { group });
       if (consumers.has(key)) {
         throw new FlockError(
           "messaging/consumer-exists",
@@ -180,26 +251,36 @@ export function createAgent(options: AgentOptions): Agent {
           { details: { consumer: key } },
         );
       }
-      consumers.add(key);
       const stop = openConsumer({
+        ...delivery,
         name: key,
         filter,
+        group,
         handler,
         onGap,
-        start: from ?? (filter.topic === undefined ? "start" : "live"),
+        start: consumerStart(from ?? (filter.topic === undefined ? "start" : "live")),
         writer,
         resumed,
         knownLanes,
         documents,
         clock,
-        resolve: (message, signal) => resolveContent(message, { refs, types }, signal),
+        resolve,
+        duplicateOf: idempotency.duplicateOf,
+        cancelled: cancellations.cancelled,
+        onCancelled: cancellations.onCancelled,
+        giveUp,
         onProblem,
       });
+      consumers.add(key);
       scope.add(stop);
       return () => {
         stop();
         consumers.delete(key);
       };
+    },
+    async redrive(letter, { signal } = {}) {
+      assertOpen();
+      return redrive(letter, { writer, deadLetters, signal });
     },
     async leave() {
       const hasClosed = scope.closed;
@@ -208,6 +289,54 @@ export function createAgent(options: AgentOptions): Agent {
       writer.leave();
       await writer.flush();
     },
+    async request(message, requestOptions) {
+      assertOpen();
+      return requests.request(message, requestOptions);
+    },
+    requestMany(message, manyOptions) {
+      assertOpen();
+      return requests.requestMany(message, manyOptions);
+    },
+    serve(service, handlers, serveOptions) {
+      assertOpen();
+      const stop = requests.serve(service, handlers, serveOptions);
+      scope.add(stop);
+      return stop;
+    },
+    service(service, serviceOptions) {
+      assertOpen();
+      return requests.service(service, serviceOptions);
+    },
     close: () => scope.close(),
   };
+
+  const requests = createRequests({
+    writer,
+    documents,
+    desk,
+    clock,
+    random,
+    send: outbox.send,
+    respond: agent.respond,
+    resolve,
+    consume: ({ filter, handler, ...consumer }) =>
+      agent.onMessage(
+        filter,
+        async (message, context) => {
+          try {
+            await handler(message, {
+              signal: context.signal,
+              working: () => undefined,
+              progress: (report) => responder.progress(message, report),
+            });
+          } finally {
+            responder.settled(message);
+          }
+        },
+        consumer,
+      ),
+    onProblem,
+  });
+  scope.add(requests.close);
+  return agent;
 }

@@ -5,6 +5,7 @@
 export type { Agent, OnMessageOptions } from "./agent.ts";
 export type { HistoryFilter, HistoryOptions, HistoryRecord } from "./history.ts";
 export type { HistoryCursor } from "./history-order.ts";
+export type { MessageStart } from "./message-start.ts";
 export type { Moment } from "./moment.ts";
 export type { RoomPlatform } from "./platform.ts";
 export type { ReplayedRecord, ReplayOptions } from "./replay.ts";

@@ -31,14 +31,25 @@ import {
   type Write,
 } from "../crdt/index.ts";
 import {
+  createCancellations,
+  createIdempotencyIndex,
   createMessageTypes,
+  createServiceDesk,
+  type DeadLetter,
+  type DeliveryStatus,
   type ListedMessage,
   type MessageDefinition,
+  openDeadLetters,
+  openDeliveries,
   openDeliveryBoard,
   openMessageList,
+  type Provenance,
+  type ProvenanceOptions,
   type ReadStreamOptions,
+  readProvenance,
   readStream,
   type StreamPiece,
+  type WaitOptions,
 } from "../messaging/index.ts";
 import {
   maxCapabilities,
@@ -133,6 +144,35 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
   readonly agents: Store<readonly AgentInfo[]>;
   /** Every message known here, in the room's order. */
   readonly messages: Store<readonly ListedMessage[]>;
+  /**
+   * Messages that a consumer gave up, the oldest first, but for those that were redriven since. The first look reads what
+   * is sealed of the room, in the background, and keeps what it found on this device; until then the list grows.
+   */
+  readonly deadLetters: Store<readonly DeadLetter[]>;
+  /**
+   * What became of a message at each known consumer that it is for; undefined where the message is not live here. Under
+   * partition that is what was heard last. A consumer that began after the message counts as past it.
+   */
+  deliveryStatus(id: string): readonly DeliveryStatus[] | undefined;
+  /**
+   * Resolves once every known consumer that a message is for, and at least one, has acknowledged it or given it up; at the
+   * time-out with how far they are, some of them or none still pending: under partition nothing more can be told.
+   *
+   * @throws `messaging/invalid-message` where the id is of no message, `messaging/invalid-options`, `messaging/gap` once
+   * retention has taken the message, `crdt/closed` when the room closes, `crdt/history-corrupt`, and the signal's reason
+   * @example
+   * ```ts
+   * const room = await openRoom("status");
+   * const planner = await room.agent("planner");
+   * const critic = await room.agent("critic");
+   * critic.onMessage({ type: "QUERY" }, () => undefined);
+   * const { id } = await planner.send({ to: "critic", type: "QUERY", content: "Is it done?" });
+   * const [status] = await room.waitForDelivery(id, { timeoutMs: 10_000 });
+   * status?.state; // "acknowledged"
+   * await room.close();
+   * ```
+   */
+  waitForDelivery(id: string, options?: WaitOptions): Promise<readonly DeliveryStatus[]>;
   readonly refs: RoomReferences;
   /** Who is here, as a y-protocols Awareness: editor bindings take it. */
   readonly awareness: Awareness;
@@ -224,6 +264,24 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
    * `refstore/unavailable` where a sealed part is out of reach, and the signal's reason
    */
   readStream(id: string, options?: ReadStreamOptions): AsyncIterableIterator<StreamPiece>;
+  /**
+   * Reads what a message was made from: its parent, its sources, and theirs, with the labels of all of them, also where a
+   * message between did not pass them on. Undefined where there is no such message.
+   *
+   * @throws `room/closed`, `refstore/unavailable` where a sealed part is out of reach, and the signal's reason
+   * @example
+   * ```ts
+   * const room = await openRoom("sources");
+   * const scout = await room.agent("scout");
+   * const page = await scout.send({ topic: "finds", type: "LOG", content: "…", labels: ["web"] });
+   * const note = await scout.send({ topic: "notes", type: "LOG", content: "…", sources: [page.id] });
+   * const provenance = await room.provenance(note.id);
+   * provenance?.labels; // ["web"]
+   * provenance?.sources.map(({ id }) => id === page.id); // [true]
+   * await room.close();
+   * ```
+   */
+  provenance(id: string, options?: ProvenanceOptions): Promise<Provenance | undefined>;
   /** Told of what went wrong without a caller to throw to: refusals, failed storage, failed handlers. */
   onProblem(listener: (error: FlockError) => void): Undo;
   /** Stores what is pending and lets go of every timer, socket, lock and database. Closing twice is safe. */
@@ -354,14 +412,23 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     const state = bindState(host, options.state ?? ({} as S));
     const policy = createPolicyManager({ ...(options.policies && { policies: options.policies }) });
     const types = createMessageTypes(options.messages ?? []);
+    const idempotency = createIdempotencyIndex(documents);
+    scope.add(() => idempotency.close());
+    const cancellations = createCancellations(documents.log);
+    scope.add(() => cancellations.close());
     const board = openDeliveryBoard(documents);
     scope.add(() => board.close());
     const messages = openMessageList(documents, board, clock);
     scope.add(() => messages.close());
+    const deadLetters = openDeadLetters(documents, clock);
+    scope.add(() => deadLetters.close());
+    const deliveries = openDeliveries({ documents, deadLetters, clock });
+    scope.add(() => deliveries.close());
     const readings = new AbortController();
     scope.add(() => readings.abort(new FlockError("room/closed", `The room ${id} was closed.`)));
     const roster = openRoster(documents);
     scope.add(() => roster.close());
+    const desk = createServiceDesk();
     const agents = new Map<string, Promise<Agent>>();
     scope.add(async () => {
       for (const agent of agents.values()) {
@@ -419,8 +486,13 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
         refs,
         policy,
         board,
+        deadLetters,
         types,
+        idempotency,
+        cancellations,
+        desk,
         clock,
+        random: platform.random,
         onProblem: (error) => problems.emit(error),
         onClosed: () => agents.delete(name),
       });
@@ -462,6 +534,15 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       },
       agents: roster,
       messages,
+      deadLetters: deadLetters.list,
+      deliveryStatus(message) {
+        assertOpen();
+        return deliveries.statusOf(message);
+      },
+      async waitForDelivery(message, waitOptions) {
+        assertOpen();
+        return deliveries.wait(message, waitOptions);
+      },
       refs,
       awareness: documents.presence.awareness,
       connect() {
@@ -483,6 +564,10 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       history(historyOptions = {}) {
         assertOpen();
         return readHistory(documents, historyOptions);
+      },
+      async provenance(message, provenanceOptions) {
+        assertOpen();
+        return readProvenance(documents, message, provenanceOptions);
       },
       replay(replayOptions) {
         assertOpen();

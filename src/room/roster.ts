@@ -23,25 +23,41 @@ export function openRoster(documents: Documents): Roster {
   const store = createStore<readonly AgentInfo[]>([]);
   let scheduled = false;
 
+  function infoOf(writer: string, online: ReadonlySet<string>): AgentInfo | undefined {
+    const register = documents.register(writer);
+    const parts = register && parseWriterId(writer);
+    if (!parts || register.left) return undefined;
+    const here = documents.isHere(writer);
+    return {
+      writer,
+      name: parts.agent,
+      principal: parts.principal,
+      capabilities: register.capabilities,
+      online: here || online.has(writer),
+      here,
+    };
+  }
+
+  function present(): Set<string> {
+    return new Set(documents.presence.others.get().flatMap(({ writers }) => writers));
+  }
+
   function refresh(): void {
     scheduled = false;
-    const online = new Set(documents.presence.others.get().flatMap(({ writers }) => writers));
-    const infos: AgentInfo[] = [];
-    for (const [writer, { capabilities, left }] of documents.registers()) {
-      const parts = parseWriterId(writer);
-      if (!parts || left) continue;
-      const here = documents.isHere(writer);
-      infos.push({
-        writer,
-        name: parts.agent,
-        principal: parts.principal,
-        capabilities,
-        online: here || online.has(writer),
-        here,
-      });
-    }
+    const online = present();
+    const infos = [...documents.registers().keys()].flatMap((writer) => infoOf(writer, online) ?? []);
     infos.sort((a, b) => (a.name === b.name ? (a.writer < b.writer ? -1 : 1) : a.name < b.name ? -1 : 1));
-    if (JSON.stringify(infos) !== JSON.stringify(store.get())) store.set(Object.freeze(infos));
+    const before = store.get();
+    if (infos.length !== before.length || infos.some((info, at) => !isSame(info, before[at]))) {
+      store.set(Object.freeze(infos));
+    }
+  }
+
+  /** Most changes of a register are of where its consumers are. */
+  function heard(writer: string): void {
+    if (scheduled) return;
+    const listed = store.get().find((info) => info.writer === writer);
+    if (!isSame(infoOf(writer, present()), listed)) schedule();
   }
 
   function schedule(): void {
@@ -50,7 +66,7 @@ export function openRoster(documents: Documents): Roster {
     queueMicrotask(refresh);
   }
 
-  const stops = [documents.registerChanged.on(schedule), documents.presence.others.subscribe(schedule)];
+  const stops = [documents.registerChanged.on(heard), documents.presence.others.subscribe(schedule)];
   refresh();
   return {
     get: store.get,
@@ -59,4 +75,15 @@ export function openRoster(documents: Documents): Roster {
       for (const stop of stops) stop();
     },
   };
+}
+
+function isSame(a: AgentInfo | undefined, b: AgentInfo | undefined): boolean {
+  if (!a || !b) return a === b;
+  return (
+    a.writer === b.writer &&
+    a.online === b.online &&
+    a.here === b.here &&
+    a.capabilities.length === b.capabilities.length &&
+    a.capabilities.every((capability, at) => capability === b.capabilities[at])
+  );
 }

@@ -78,3 +78,43 @@ it("MSG-30: a message in a page that is sealed and gone is delivered once its ad
   });
   await board.delivered(second);
 });
+
+it("MSG-43: a message that lies in a range above the floor is delivered, and those before it are not", () => {
+  const { world, board, first, second } = setUp();
+  const lanes = { [planner]: { below: 0, pages: { "0-7": 0 }, done: { "0-7": [1, 2] } } };
+  world.publish(critic, { ...consumers({}, 0), consumers: { some: { filter: {}, lanes } } });
+  expect([board.isDelivered(first), board.isDelivered(second)]).toEqual([false, true]);
+});
+
+it("MSG-43: a member of a group tells for it; a filter may ask for any field of the message", async () => {
+  const { world, board } = setUp();
+  world.arrive(planner, { topic: "jobs", content: { kind: "wash" } });
+  const job = readMessage(world.log.pages(planner)[0]?.entries[2] as never) as Message;
+  const lanes = { [planner]: { below: 0, pages: { "0-7": 3 } } };
+  const record = (match: Record<string, string>) => ({
+    ...consumers({}, 0),
+    consumers: { some: { filter: { topic: "jobs", match }, group: "crew", lanes } },
+  });
+  let isTold = false;
+  const { id, writer, type } = job;
+  void board.delivered({ id, writer, type }).then(() => {
+    isTold = true;
+  });
+  world.publish("bob.helper.EEEEEEEEEEE", record({ "content.kind": "dry" }));
+  await settle();
+  expect([isTold, board.isDelivered(job)]).toEqual([false, false]);
+  world.publish("bob.helper.EEEEEEEEEEE", record({ "content.kind": "wash" }));
+  await settle();
+  expect([isTold, board.isDelivered(job)]).toEqual([true, true]);
+});
+
+it("MSG-43: what was said to everyone is delivered to nobody in particular, but each may have passed it", async () => {
+  const { world, board } = setUp();
+  world.arrive(planner, { to: "*", content: 3 });
+  const call = readMessage(world.log.pages(planner)[0]?.entries[2] as never) as Message;
+  world.publish(critic, consumers({}, 3));
+  expect(board.isDelivered(call)).toBe(false);
+  expect(board.isDelivered(call, { of: (id) => id === critic })).toBe(true);
+  expect(board.isDelivered(call, { of: (id) => id === planner })).toBe(false);
+  await expect(board.delivered(call)).rejects.toMatchObject({ code: "crdt/no-addressee" });
+});

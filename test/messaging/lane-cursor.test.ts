@@ -109,6 +109,36 @@ function assertCursors(make: Make, lanes: fc.Arbitrary<LoggedPage[]>): void {
   );
 }
 
+/** Pages go and come again, as after a restart: then nothing is left out, in whatever order they come. */
+function assertRestarts(make: Make): void {
+  fc.assert(
+    fc.property(clonedLane, steps, (lane, drawn) => {
+      const arrival = arriving(lane);
+      let cursor = make();
+      const done = new Set<string>();
+      for (const { kind, at, length } of drawn) {
+        if (kind === "arrive" || kind === "tell") arrival.one(at);
+        else if (kind === "reload") {
+          cursor = make(structuredClone(cursor.record()));
+          arrival.none();
+        } else {
+          const pages = arrival.here();
+          const open = [...cursor.open(pages)];
+          const chosen = open[at % open.length];
+          if (!chosen) continue;
+          const to = Math.min(chosen.index + length, chosen.page.entries.length);
+          cursor.pass(pages, chosen.page.name, chosen.index, to);
+          for (let next = chosen.index; next < to; next++) done.add(placeOf(chosen.page.name, next));
+        }
+      }
+      arrival.rest();
+      const rest = new Set(handleAll(cursor, arrival.here()));
+      expect(everything(lane).filter((place) => !done.has(place) && !rest.has(place))).toEqual([]);
+    }),
+    { numRuns: 3_000, seed: 33 },
+  );
+}
+
 /** The parts of a cursor that a broken variant does otherwise. */
 function broken(
   over: (cursor: LaneCursor) => Partial<LaneCursor>,
@@ -120,6 +150,19 @@ function broken(
   };
 }
 
+/** As though all that an entered page rests on were done. */
+const marksAhead = broken(
+  () => ({}),
+  ({ below, pages, done = {}, tries }) => ({
+    below,
+    pages: {
+      ...Object.fromEntries(Object.keys(done).map((name) => [name, done[name]?.at(-1) ?? 0])),
+      ...pages,
+    },
+    ...(tries && { tries }),
+  }),
+);
+
 describe("cursors", () => {
   it("MSG-1: however the lane of a writer arrives, and in whatever order it is dealt with, each entry is open until it is done, and then never", () => {
     assertCursors(createLaneCursor, straightLane);
@@ -127,6 +170,14 @@ describe("cursors", () => {
 
   it("MSG-1: so it is with the lanes of two copies of one writer", () => {
     assertCursors(createLaneCursor, clonedLane);
+  });
+
+  it("MSG-32: so it is where pages go and come again", () => {
+    assertRestarts(createLaneCursor);
+  });
+
+  it("MSG-32: there too one that has marked pages that it entered ahead is found out", () => {
+    expect(() => assertRestarts(marksAhead)).toThrow();
   });
 
   it.each<[string, Make]>([
@@ -158,20 +209,7 @@ describe("cursors", () => {
         ({ below, pages, done }) => ({ below, pages, ...(done && { done }) }),
       ),
     ],
-    [
-      "has marked pages that it entered ahead",
-      broken(
-        () => ({}),
-        ({ below, pages, done = {}, tries }) => ({
-          below,
-          pages: {
-            ...Object.fromEntries(Object.keys(done).map((name) => [name, done[name]?.at(-1) ?? 0])),
-            ...pages,
-          },
-          ...(tries && { tries }),
-        }),
-      ),
-    ],
+    ["has marked pages that it entered ahead", marksAhead],
     [
       "counts a page as done once its last entry is",
       broken((cursor) => ({

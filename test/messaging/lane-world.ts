@@ -73,6 +73,9 @@ export function arriving(pages: readonly LoggedPage[]) {
       const at = drawn % pages.length;
       lengths[at] = Math.min((lengths[at] ?? 0) + 1, pages[at]?.entries.length ?? 0);
     },
+    none(): void {
+      lengths.fill(0);
+    },
     rest(): void {
       for (const [at, { entries }] of pages.entries()) lengths[at] = entries.length;
     },

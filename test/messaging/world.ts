@@ -81,13 +81,14 @@ export function createWorld() {
         })),
       ),
     /** Something arrives in a writer's lane: a message unless `kind` says otherwise. */
-    arrive(from: string, body: object, { kind = "message" } = {}) {
+    arrive(from: string, body: object, { kind = "message", clock }: { kind?: string; clock?: number } = {}) {
       const lane = lanes.get(from) ?? { page: writePage(0, 7), updates: [] };
       lanes.set(from, lane);
       lane.updates.push(
         lane.page.append({
           bodies: [{ schemaVersion: "1.0", content: null, type: "QUERY", ...body } as never],
           kind,
+          ...(clock !== undefined && { clock }),
         }),
       );
       log.take(from, readPage(lane.page.name, lane.updates));

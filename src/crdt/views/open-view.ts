@@ -1,4 +1,4 @@
-import { createEmitter, FlockError, parseId, type Undo } from "../../base/index.ts";
+import { abortable, createEmitter, FlockError, parseId, type Undo } from "../../base/index.ts";
 import type { Entry, LoggedPage } from "../lanes/entry.ts";
 import { closeIfWhole } from "./catching-up.ts";
 import { createCoverage } from "./coverage.ts";
@@ -11,7 +11,7 @@ import type { KeyFold } from "./key-fold.ts";
 import type { Arrival } from "./order.ts";
 import { comparePlaces, type Placed } from "./place.ts";
 import { isLivePage, readBack } from "./sealed-reading.ts";
-import { openSnapshots, type SnapshotStorage, type Snapshots } from "./snapshots.ts";
+import { openSnapshots, type SnapshotKey, type SnapshotStorage, type Snapshots } from "./snapshots.ts";
 import type { BoundedViewOptions, View, ViewPorts } from "./view.ts";
 import { createViewKeys, inOrder, type Reach } from "./view-keys.ts";
 import { createViewReader } from "./view-reader.ts";
@@ -62,6 +62,8 @@ export function openView<State>(
     onProblem,
   });
   const stops: Undo[] = [];
+  /** Called when a key that is being looked for may have been found. */
+  const lookers = new Set<() => void>();
   let keeper: Keeper | undefined;
   let isStarted = false;
   let isReady = false;
@@ -100,6 +102,7 @@ export function openView<State>(
   function finish(): void {
     if (closing) return;
     const changed = keys.takeTouched();
+    endLooks();
     for (const key of changed) {
       const fold = folds.get(key);
       if (!fold) continue;
@@ -111,6 +114,11 @@ export function openView<State>(
     if (changed.length > 0) touched.emit(changed);
     for (const key of changed) archiveIfDone(folds.get(key));
     if (isReady && (stale.size > 0 || suspects.size > 0)) reader.start();
+  }
+
+  function endLooks(): void {
+    for (const look of lookers) look();
+    lookers.clear();
   }
 
   /** Asked of a key only when its pages are to go, so that late entries in a row refold it once. */
@@ -222,6 +230,8 @@ export function openView<State>(
   async function end(): Promise<void> {
     reader.close();
     for (const stop of stops) stop();
+    started.resolve();
+    endLooks();
     if (!isReady) ready.reject(new FlockError("crdt/closed", "The view closed before it was ready."));
     await keeper?.close();
   }
@@ -238,8 +248,9 @@ export function openView<State>(
   async function fetchReturning(key: string, signal: AbortSignal | undefined): Promise<State | undefined> {
     await abortable(started.promise, signal);
     for (let fold = folds.get(key); fold; fold = folds.get(key)) {
+      if (closing) throw closed();
       if (!fold.isLoading) return settle(fold);
-      await abortable(new Promise<void>((resolve) => loading.add(resolve)), signal);
+      await abortable(new Promise<void>((resolve) => lookers.add(resolve)), signal);
     }
     const kept = await archived(key);
     if (kept === undefined) return readAll(key, signal);
@@ -272,7 +283,7 @@ export function openView<State>(
     },
     ready: ready.promise,
     async fetch(key, { signal } = {}) {
-      if (closing) throw new FlockError("crdt/closed", "The view is closed.");
+      if (closing) throw closed();
       const fold = folds.get(key);
       if (fold && isReady && !fold.isLoading && !reader.isBusy()) return settle(fold);
       if (guarded.mayReturn) return fetchReturning(key, signal);
@@ -287,4 +298,8 @@ export function openView<State>(
       return closing;
     },
   };
+}
+
+function closed(): FlockError {
+  return new FlockError("crdt/closed", "The view is closed.");
 }

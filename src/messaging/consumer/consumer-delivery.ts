@@ -17,7 +17,9 @@ export interface ConsumerDelivery {
 }
 
 /** The same, with what is not said. */
-export type DeliveryRules = { readonly [K in keyof ConsumerDelivery]-?: Exclude<ConsumerDelivery[K], undefined> };
+export type DeliveryRules = {
+  readonly [K in keyof ConsumerDelivery]-?: Exclude<ConsumerDelivery[K], undefined>;
+};
 
 /** What `setTimeout` can wait for: some 24 days. */
 const longestMs = 2 ** 31 - 1;

@@ -1,43 +1,32 @@
-import {
-  type Clock,
-  createEmitter,
-  FlockError,
-  isFlockError,
-  parseWriterId,
-  type Undo,
-} from "../../base/index.ts";
+import type { Clock, FlockError, Undo } from "../../base/index.ts";
 import type { Documents, Entry, Pen } from "../../crdt/index.ts";
-import { formatPageName } from "../../protocol/index.ts";
+import { agentOf, type DeadLetterBody, formatPageName, maxAhead, parseEntryId } from "../../protocol/index.ts";
 import { compileFilter, declaredOf, type MessageFilter } from "../filter/filter.ts";
-import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
+import type { Message, ReceivedMessage } from "../message/message.ts";
+import { type ConsumerDelivery, deliveryRules } from "./consumer-delivery.ts";
 import { createConsumerPositions } from "./consumer-positions.ts";
-import { createLaneReading, type LaneGap, type LaneReading } from "./history-lane.ts";
+import { createDelivery, type Delivery, type DeliveryLane } from "./delivery.ts";
+import type { MessageHandler } from "./handler-context.ts";
+import { createHandling, type HandlingOptions } from "./handling.ts";
 import type { ConsumerStart } from "./history-start.ts";
 import { createTurns } from "./history-turns.ts";
-import { advance, nextAt } from "./position.ts";
-import { pick } from "./rendezvous.ts";
+import { createLaneSupply, type GapHandler, type LaneSupply } from "./lane-supply.ts";
+import type { LanePage } from "./position.ts";
+import { createPublisher } from "./publisher.ts";
+import { createSchedule } from "./schedule.ts";
+import { createShare } from "./share.ts";
+import { createTimer } from "./timer.ts";
+import { wantedOf } from "./wanted.ts";
 
-/** What a handler is told besides the message. */
-export interface HandlerContext {
-  /** 1 for the first delivery here since the consumer was opened, then one more each time. */
-  readonly attempt: number;
-  /** Aborts when the consumer closes. */
-  readonly signal: AbortSignal;
-}
-
-/** Handles a message; it is acknowledged when the promise resolves and delivered again when it rejects. */
-export type MessageHandler = (message: ReceivedMessage, context: HandlerContext) => unknown;
-
-/** Is told, as a handler is of a message, of what retention took before it was read. */
-export type GapHandler = (gap: LaneGap) => unknown;
-
-export interface ConsumerOptions {
+export interface ConsumerOptions extends ConsumerDelivery {
   name: string;
   filter: MessageFilter;
   handler: MessageHandler;
   onGap?: GapHandler | undefined;
   /** Where it begins if no writer of the agent has opened it before. */
   start: ConsumerStart;
+  /** Agents that consume under this name and group share its messages among them. */
+  group?: string | undefined;
   writer: Pen;
   /** Whether the writer had a past here; a new one first waits until it knows the agent's other registers. */
   resumed: boolean;
@@ -45,251 +34,305 @@ export interface ConsumerOptions {
   knownLanes?: ReadonlySet<string> | undefined;
   documents: Documents;
   clock: Clock;
-  /** Gives a message its content; waits for references. */
-  resolve(message: Message, signal: AbortSignal): Promise<ReceivedMessage>;
+  /**
+   * Gives a message its content; waits for references. What it rejects with as `messaging/invalid-content` or
+   * `messaging/invalid-message` is never delivered.
+   */
+  resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage>;
+  /**
+   * The other message, of the same sender and idempotency key, that this one repeats: where that one is done, as `isDone`
+   * says of the consumer, this one is passed in silence, and else it waits.
+   */
+  duplicateOf?: HandlingOptions<Delivery>["duplicateOf"];
+  /** Why a request was taken back; undefined where it was not. */
+  cancelled?: ((id: string) => string | undefined) | undefined;
+  onCancelled?: ((listener: (cancelled: { readonly id: string }) => void) => Undo) | undefined;
+  /** Says that a message was given up; resolves once that is in the log. */
+  giveUp(letter: DeadLetterBody, restsOn?: readonly string[]): Promise<void>;
   onProblem(error: FlockError): void;
 }
 
-const firstRetryMs = 500;
-const lastRetryMs = 30_000;
-/** History that is out of reach is asked for again after this, doubling, ... */
-const firstRestMs = 1_000;
-/** ... and no later than after this. */
-const lastRestMs = 60_000;
-/** A page that nobody has is told of at the failure after so many: that is some seven seconds. */
-const patience = 3;
 /** Lanes that fetch from history at once. */
 const readingLanes = 4;
 /** Pages that are held for a consumer past its position, of each lane: what is past them is read from history. */
 const heldPages = 8;
+/** Handlers that do not wait are called for so long before others get a turn. */
+const longestTurnMs = 8;
+
+interface ConsumerLane extends DeliveryLane {
+  readonly supply: LaneSupply;
+  /** What is left of the entries at hand; undefined where they are to be looked at anew. */
+  entries: Iterator<{ page: LanePage; index: number }> | undefined;
+  isGone: boolean;
+}
+
+type LaneDelivery = Delivery<ConsumerLane>;
 
 /**
- * Opens a durable consumer: every matching message is handled at least once, in order within a lane, by one of the
- * agent's present writers, or a gap tells that retention took it. Lanes do not wait for each other.
+ * Opens a durable consumer: every matching message is handled at least once or given up as a dead letter, by one of the
+ * writers that are present, or a gap tells that retention took it.
+ *
+ * @throws `messaging/invalid-options`
  */
 export function openConsumer(options: ConsumerOptions): Undo {
-  const { name, filter, handler, onGap, writer, resumed, knownLanes, documents, clock, resolve, onProblem } =
-    options;
-  const controller = new AbortController();
-  const { signal } = controller;
-  /** Beside the signal, because Node warns of a leak where eleven lanes listen to one. */
-  const stopped = createEmitter<void>();
-  const agent = agentOf(writer.id);
+  const { name, filter, group, writer, resumed, knownLanes, documents, clock, onProblem } = options;
+  const rules = deliveryRules(options, group);
+  const { order, maxInFlight } = rules;
+  const agent = agentOf(writer.id) ?? writer.id;
   const declared = declaredOf(filter);
-  const compiled = compileFilter(declared, writer.id);
+  const compiled = compileFilter(declared, writer.id, group === undefined ? {} : { group });
+  const wants = { name, group, writer, compiled };
   const turns = createTurns(readingLanes);
-  const readings = new Map<string, LaneReading>();
-  const busy = new Set<string>();
-  /** Ends the rest of a lane whose history was out of reach. */
-  const resting = new Map<string, () => void>();
-  const failures = new Map<string, number>();
-  const told = new Set<string>();
+  const lanes = new Map<string, ConsumerLane>();
+  const dirty = new Set<ConsumerLane>();
+  /** What the position has not passed yet, by the entry. */
+  const deliveries = new Map<string, LaneDelivery>();
   /** The marks of each lane, as they were last heard. */
   const marked = new Map<string, string>();
-  const attempts = new Map<string, number>();
-  let caughtUp = resumed;
+  const timer = createTimer(clock, queue);
+  const schedule = createSchedule<LaneDelivery>({ order, maxInFlight, maxWaiting: maxAhead });
+  const share = createShare({ name, group, order, writer, documents });
   const positions = createConsumerPositions({
     name,
     declared,
+    group,
     start: options.start,
     since: clock.now(),
     writer,
     documents,
-    onForgotten(lane) {
-      readings.get(lane)?.close();
-      readings.delete(lane);
-    },
+    onForgotten: forget,
   });
+  const publisher = createPublisher(clock, () => {
+    handling.count();
+    positions.publish();
+  });
+  const handling = createHandling<LaneDelivery>({
+    name,
+    agent,
+    rules,
+    handler: options.handler,
+    where: filter.where,
+    writer,
+    history: documents.history,
+    clock,
+    now: timer.now,
+    schedule,
+    publisher,
+    resolve: options.resolve,
+    duplicateOf: options.duplicateOf,
+    isDone,
+    cancelled: options.cancelled,
+    giveUp: options.giveUp,
+    onDone: pass,
+    onChange: queue,
+    onProblem,
+  });
+  let caughtUp = resumed;
+  let isQueued = false;
+  let isClosed = false;
   if (resumed) positions.caughtUp();
 
-  function wakeAll(): void {
-    const lanes = new Set([...documents.log.writers(), ...documents.registers().keys()]);
-    for (const lane of lanes) wake(lane);
-  }
-
-  function wake(lane: string): void {
-    if (busy.has(lane) || signal.aborted) return;
-    busy.add(lane);
-    void work(lane);
-  }
-
-  function readingOf(lane: string): LaneReading {
-    const present = readings.get(lane);
+  function laneOf(id: string): ConsumerLane {
+    const present = lanes.get(id);
     if (present) return present;
-    const made = createLaneReading({ lane, documents, turns });
-    readings.set(lane, made);
+    const supply = createLaneSupply({
+      lane: id,
+      documents,
+      positions,
+      turns,
+      clock,
+      onGap: options.onGap,
+      consumer: name,
+      agent,
+      onBrought() {
+        publisher.touch();
+        wake(made);
+      },
+      onProblem,
+    });
+    const made: ConsumerLane = {
+      id,
+      supply,
+      jobs: 0,
+      careful: undefined,
+      entries: undefined,
+      isGone: false,
+      cursor: () => (made.isGone ? undefined : positions.cursor(id)),
+      pages: supply.pages,
+    };
+    lanes.set(id, made);
     return made;
   }
 
-  async function work(lane: string): Promise<void> {
-    try {
-      while (!signal.aborted && positions.isPlaced(lane)) {
-        const reading = readingOf(lane);
-        const pages = reading.pages();
-        const position = positions.at(lane);
-        const next = nextAt(position, pages);
-        if (!next) {
-          const isWhole = reading.isJudged && !reading.lacks(position);
-          if (isWhole && reading.rest()) positions.publish();
-          if (isWhole || !mayHandle(lane)) return;
-          await bring(lane, reading);
-          continue;
-        }
-        const { page } = next;
-        let { index } = next;
-        let message: Message | undefined;
-        while (index < page.entries.length && !message) message = wanted(page.entries[index++] as Entry);
-        const passed = message ? index - 1 : index;
-        if (passed > next.index) positions.pass(lane, advance(position, pages, page.name, passed - 1));
-        if (!message) continue;
-        if (!mayHandle(lane)) return;
-        if (!(await handled(message))) continue;
-        // From where it is now: another writer of this agent may have moved it meanwhile.
-        positions.pass(lane, advance(positions.at(lane), reading.pages(), page.name, passed));
-        positions.publish();
+  function forget(id: string): void {
+    const lane = lanes.get(id);
+    if (!lane) return;
+    lane.isGone = true;
+    lane.supply.close();
+    lanes.delete(id);
+    dirty.delete(lane);
+  }
+
+  function wake(lane: ConsumerLane): void {
+    if (lane.isGone) return;
+    lane.entries = undefined;
+    dirty.add(lane);
+    queue();
+  }
+
+  function wakeAll(): void {
+    for (const id of documents.log.writers()) wake(laneOf(id));
+    for (const id of documents.registers().keys()) wake(laneOf(id));
+  }
+
+  /** A turn follows; in a turn it does not matter. */
+  function queue(): void {
+    if (isQueued || isClosed) return;
+    isQueued = true;
+    queueMicrotask(turn);
+  }
+
+  function turn(): void {
+    if (isClosed) return;
+    const untilMs = clock.now() + longestTurnMs;
+    const now = timer.now();
+    handling.endOverdue(now);
+    let isOver = false;
+    while (!isOver && !isClosed) {
+      for (const lane of dirty) {
+        dirty.delete(lane);
+        look(lane, now);
       }
-    } finally {
-      // In this very function, and so in the turn of the last look at the lane: an arrival after it wakes anew.
-      busy.delete(lane);
+      const delivery = schedule.take(now);
+      if (!delivery) break;
+      begin(delivery);
+      isOver = clock.now() >= untilMs;
     }
+    isQueued = false;
+    if (isClosed) return;
+    handling.store();
+    const next = [schedule.dueNext(), handling.overdueNext(), isOver ? now : undefined];
+    timer.set(Math.min(...next.map((at) => at ?? Number.POSITIVE_INFINITY)));
   }
 
-  /** Brings what the lane lacks of its sealed part, or waits where that can't be had now. */
-  async function bring(lane: string, reading: LaneReading): Promise<void> {
-    try {
-      if (!reading.isJudged) await reading.judge();
-      else {
-        const brought = await reading.bring(positions.at(lane), positions.beganAt(lane));
-        if (brought.kind === "jump") await pastRetention(lane, brought);
+  /** Offers the schedule what a lane has for it. */
+  function look(lane: ConsumerLane, now: number): void {
+    if (lane.isGone) return;
+    if (!positions.isPlaced(lane.id)) {
+      if (mayTake(lane.id) && share.mayHold(lane.id)) lane.supply.place();
+      return;
+    }
+    const cursor = positions.cursor(lane.id);
+    const pages = lane.supply.pages();
+    lane.entries ??= cursor.open(pages)[Symbol.iterator]();
+    while (schedule.hasRoom(lane)) {
+      const { done, value } = lane.entries.next();
+      if (done) {
+        lane.entries = undefined;
+        atEnd(lane);
+        return;
       }
-      positions.publish();
-      failures.delete(lane);
-    } catch (failure) {
-      if (signal.aborted) return;
-      reading.rest();
-      const times = failures.get(lane) ?? 0;
-      failures.set(lane, times + 1);
-      tell(lane, failure, times);
-      await pause(Math.min(lastRestMs, firstRestMs * 2 ** Math.min(times, 10)), (end) =>
-        resting.set(lane, end),
-      );
-      resting.delete(lane);
-    }
-  }
-
-  /** A page that is only out of reach is waited for; one that will not come back by itself is told of, once. */
-  function tell(lane: string, failure: unknown, times: number): void {
-    if (!isFlockError(failure)) throw failure;
-    if (failure.code === "refstore/unavailable" || failure.code === "refstore/closed") return;
-    // That retention took it is heard a moment later.
-    if (failure.code !== "crdt/history-corrupt" && times < patience) return;
-    const key = `${lane} ${failure.code}`;
-    if (told.has(key)) return;
-    told.add(key);
-    onProblem(failure);
-  }
-
-  async function pastRetention(
-    lane: string,
-    { below, gap }: { below: number; gap: LaneGap | undefined },
-  ): Promise<void> {
-    if (gap) {
-      const what = `the gap from page ${gap.from} to ${gap.to} of ${lane}`;
-      if (onGap && !(await attempted(what, () => onGap(gap)))) return;
-      if (positions.at(lane).below >= below) return;
-      onProblem(
-        new FlockError(
-          "messaging/gap",
-          `Retention took ${gap.pages} pages of ${lane} before ${name} of ${agent} had read them.`,
-          { details: { ...gap, consumer: name } },
-        ),
-      );
-    }
-    positions.jump(lane, below);
-  }
-
-  /** The message of an entry, where it is for this consumer. */
-  function wanted(entry: Entry): Message | undefined {
-    const message = compiled.mayHold(entry) ? readMessage(entry) : undefined;
-    return message && compiled.takes(message) ? message : undefined;
-  }
-
-  function mayHandle(lane: string): boolean {
-    if (!caughtUp && !documents.isHere(lane) && !knownLanes?.has(lane)) return false;
-    return pick(present(), lane) === writer.id;
-  }
-
-  /** The writers of this agent that are here and consume under this name. */
-  function* present(): Iterable<string> {
-    yield writer.id;
-    for (const { writers } of documents.presence.others.get()) {
-      for (const id of writers) {
-        if (id !== writer.id && agentOf(id) === agent && documents.register(id)?.consumers[name]) yield id;
+      const { page, index } = value;
+      const entry = page.entries[index] as Entry;
+      if (deliveries.has(entry.id)) continue;
+      const wanted = wantedOf(entry, wants);
+      if (!wanted) {
+        cursor.pass(pages, page.name, index, index + 1);
+        publisher.touch();
+        continue;
+      }
+      const delivery = createDelivery(lane, entry, wanted);
+      if (isMine(delivery)) {
+        deliveries.set(entry.id, delivery);
+        if (!handling.refuse(delivery)) schedule.add(delivery, now);
+      } else if (order === "lane") {
+        lane.entries = undefined;
+        return;
       }
     }
   }
 
-  function handled(message: Message): Promise<boolean> {
-    return attempted(message.id, async (attempt) => {
-      // In here, so that a condition that throws is a failed handling and not the end of the lane.
-      if (!(filter.where?.(message) ?? true)) return;
-      await handler(await resolve(message, signal), { attempt, signal });
-    });
+  /** Nothing at hand is left to offer. */
+  function atEnd(lane: ConsumerLane): void {
+    const { supply } = lane;
+    if (supply.lacks()) {
+      if (mayTake(lane.id) && share.mayHold(lane.id) && supply.brought < heldPages) supply.bring();
+    } else if (isRead(lane) && supply.rest()) publisher.touch();
   }
 
-  /** Has something handled once; false where that is to be done again. */
-  async function attempted(id: string, handle: (attempt: number) => unknown): Promise<boolean> {
-    const attempt = (attempts.get(id) ?? 0) + 1;
-    attempts.set(id, attempt);
-    try {
-      await handle(attempt);
-      attempts.delete(id);
-      return !signal.aborted;
-    } catch (cause) {
-      if (signal.aborted) return false;
-      onProblem(
-        new FlockError(
-          "messaging/handler-failed",
-          `The handler ${name} of ${agent} failed on ${id} (attempt ${attempt}); it is delivered again.`,
-          { cause, details: { id, attempt, consumer: name } },
-        ),
-      );
-      await pause(Math.min(lastRetryMs, firstRetryMs * 2 ** Math.min(attempt - 1, 10)));
-      return false;
-    }
-  }
-
-  /** Waits; `begun` is given what ends it early. */
-  function pause(ms: number, begun?: (end: () => void) => void): Promise<void> {
-    return new Promise((done) => {
-      const end = (): void => {
-        cancel();
-        undo();
-        done();
-      };
-      const cancel = clock.after(ms, end);
-      const undo = stopped.on(end);
-      begun?.(end);
-    });
-  }
-
-  function endRests(): void {
-    for (const end of resting.values()) end();
-  }
-
-  function isSealedFurther(lane: string): boolean {
-    const { low, first } = documents.history.marks(lane) ?? {};
-    const marks = `${first}/${low}`;
-    if (low === undefined || marked.get(lane) === marks) return false;
-    marked.set(lane, marks);
+  function isRead({ id, supply }: ConsumerLane): boolean {
+    for (const _ of positions.cursor(id).open(supply.pages())) return false;
     return true;
   }
 
+  function mayTake(lane: string): boolean {
+    if (caughtUp) return true;
+    // What a group has handled, only registers of others say.
+    return group === undefined && (documents.isHere(lane) || knownLanes?.has(lane) === true);
+  }
+
+  function isMine({ lane, entry, messageId, message }: LaneDelivery): boolean {
+    return mayTake(lane.id) && share.isMine(entry, messageId, message);
+  }
+
+  function isPassed({ lane, entry }: LaneDelivery): boolean {
+    return lane.isGone || positions.cursor(lane.id).isDone(entry.page, entry.index, lane.supply.pages());
+  }
+
+  function isDone(id: string): boolean {
+    const address = parseEntryId(id);
+    if (!address) return false;
+    const { writer: lane, page, index } = address;
+    return positions.cursor(lane).isDone(page, index, laneOf(lane).supply.pages());
+  }
+
+  function begin(delivery: LaneDelivery): void {
+    if (!isPassed(delivery) && isMine(delivery)) handling.start(delivery);
+    else drop(delivery);
+  }
+
+  /** Another writer has handled it, or will. */
+  function drop(delivery: LaneDelivery): void {
+    schedule.finish(delivery);
+    deliveries.delete(delivery.id);
+    wake(delivery.lane);
+  }
+
+  function pass({ id, lane, entry: { page, index } }: LaneDelivery): void {
+    deliveries.delete(id);
+    if (lane.isGone) return;
+    positions.cursor(lane.id).pass(lane.supply.pages(), page, index, index + 1);
+    dirty.add(lane);
+    publisher.touch();
+    queue();
+  }
+
+  function dropPassed(): void {
+    for (const delivery of deliveries.values()) if (delivery.slot && isPassed(delivery)) drop(delivery);
+  }
+
+  function onRegister(id: string): void {
+    const { low, first } = documents.history.marks(id) ?? {};
+    const marks = `${first}/${low}`;
+    if (low !== undefined && marked.get(id) !== marks) {
+      marked.set(id, marks);
+      // Else what was passed in silence would be read back from history after a reload.
+      publisher.touch();
+      const lane = laneOf(id);
+      lane.supply.retry();
+      wake(lane);
+    }
+    if (id === writer.id || !share.isPeer(id)) return;
+    share.changed();
+    if (positions.learn(id)) dropPassed();
+    wakeAll();
+  }
+
   /** Whether the consumer is shortly before an entry. What is written here is sealed all the same, and read back. */
-  function holds({ writer: lane, page, index }: Entry): boolean {
-    const { below, pages } = positions.at(lane);
+  function holds({ writer: id, page, index }: Entry): boolean {
+    const { below, pages } = positions.at(id);
     const ahead = page.number - below;
-    if (ahead < 0 || ahead >= heldPages || documents.isHere(lane)) return false;
+    if (ahead < 0 || ahead >= heldPages || documents.isHere(id)) return false;
     return index >= (pages[formatPageName(page)] ?? 0);
   }
 
@@ -298,26 +341,23 @@ export function openConsumer(options: ConsumerOptions): Undo {
     documents.log.added.on((entries) => {
       const [first] = entries;
       if (!first) return;
-      readings.get(first.writer)?.arrived(first.page, positions.at(first.writer));
-      wake(first.writer);
+      const lane = laneOf(first.writer);
+      lane.supply.arrived(first.page);
+      wake(lane);
     }),
-    documents.registerChanged.on((id) => {
-      if (isSealedFurther(id)) {
-        // Else what was passed in silence would be read back from history after a reload.
-        positions.publish();
-        resting.get(id)?.();
-        wake(id);
-      }
-      if (id === writer.id || agentOf(id) !== agent) return;
-      positions.learn(id);
-      wakeAll();
-    }),
+    documents.registerChanged.on(onRegister),
     // In a turn of its own: by then the references have heard of it too.
     documents.online.subscribe((isOnline) => {
-      if (isOnline) queueMicrotask(endRests);
+      if (isOnline) queueMicrotask(() => lanes.forEach(({ supply }) => supply.retry()));
     }),
-    documents.presence.others.subscribe(wakeAll),
-    positions.close,
+    documents.presence.others.subscribe(() => {
+      share.changed();
+      wakeAll();
+    }),
+    options.onCancelled?.(({ id }) => {
+      for (const delivery of deliveries.values()) if (delivery.messageId === id) handling.cancel(delivery);
+      queue();
+    }) ?? (() => undefined),
   ];
   void documents.caughtUp.then(() => {
     caughtUp = true;
@@ -327,15 +367,14 @@ export function openConsumer(options: ConsumerOptions): Undo {
   queueMicrotask(wakeAll);
 
   return () => {
-    controller.abort();
-    stopped.emit();
-    for (const reading of readings.values()) reading.close();
+    if (isClosed) return;
+    publisher.publish();
+    isClosed = true;
+    publisher.close();
+    timer.close();
+    handling.close(deliveries.values());
+    for (const { supply } of lanes.values()) supply.close();
     for (const stop of stops) stop();
+    positions.close();
   };
-}
-
-/** `principal.agent` of a writer. */
-function agentOf(writer: string): string {
-  const parts = parseWriterId(writer);
-  return parts ? `${parts.principal}.${parts.agent}` : writer;
 }

@@ -1,3 +1,4 @@
+import { FlockError } from "../../base/index.ts";
 import type { ReceivedMessage } from "../message/message.ts";
 
 /**
@@ -14,7 +15,11 @@ export interface HandlerContext {
   readonly signal: AbortSignal;
   /** The message is handled, before the handler's promise says so. */
   ack(): void;
-  /** The message is delivered again: after `delayMs`, by default after a while that doubles each time, from 0.5 s to 30 s. */
+  /**
+   * The message is delivered again: after `delayMs`, by default after a while that doubles each time, from 0.5 s to 30 s.
+   *
+   * @throws `messaging/invalid-options`
+   */
   nak(options?: { delayMs?: number }): void;
   /** The message is given up, as a dead letter with this reason. */
   term(reason: string): void;
@@ -71,7 +76,13 @@ export function createAttempt({ number, onWord, onWorking }: AttemptOptions): At
       return controller.signal;
     },
     ack: () => settle(acknowledged),
-    nak: ({ delayMs } = {}) => settle({ kind: "nak", delayMs }),
+    nak({ delayMs } = {}) {
+      if (delayMs !== undefined && !(delayMs >= 0 && Number.isFinite(delayMs))) {
+        const why = `A message can't wait for ${delayMs}: use milliseconds from 0 on.`;
+        throw new FlockError("messaging/invalid-options", why, { details: { name: "delayMs", value: delayMs } });
+      }
+      settle({ kind: "nak", delayMs });
+    },
     term: (reason) => settle({ kind: "term", reason }),
     working() {
       if (!isOver) onWorking();

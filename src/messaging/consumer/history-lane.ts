@@ -26,7 +26,7 @@ export interface LaneGap {
 /** What there is to a position next, besides what is at hand: another page, or a way past what is lost. */
 export type Brought = { kind: "page" } | { kind: "jump"; below: number; gap: LaneGap | undefined };
 
-/** One lane as a consumer reads it: its live pages, and of those that are sealed one at a time. */
+/** One lane as a consumer reads it: its live pages, and those sealed ones that it has at hand. */
 export interface LaneReading {
   /** What is at hand, in order. */
   pages(): readonly LanePage[];
@@ -44,6 +44,8 @@ export interface LaneReading {
    * @throws what reading history throws; the next call begins anew
    */
   bring(position: LanePosition, beganAt?: number): Promise<Brought>;
+  /** Sealed pages at hand. */
+  readonly brought: number;
   /** Lets go of what was read; tells whether there was something. */
   rest(): boolean;
   /** Ends what is being read, which rejects. */
@@ -64,7 +66,8 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
   const lifetime = new AbortController();
   const { signal } = lifetime;
   let source: AsyncIterator<LoggedPage> | undefined;
-  let sealed: LoggedPage | undefined;
+  /** What was brought of it that is not done yet, in order. */
+  let sealed: LoggedPage[] = [];
   /** The low-water mark when the source was opened: it reads up to there. */
   let openedAt = 0;
   /** The low-water mark up to which everything was read; a chain that does not hold together is not read for ever. */
@@ -78,11 +81,14 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
       apart.size === 0
         ? live
         : live.map((page) => (apart.has(formatPageName(page.name)) ? { ...page, isApart: true } : page));
-    const page = sealed;
-    if (!page) return shown;
-    return [...shown.filter(({ name }) => comparePages(name, page.name) !== 0), page].sort((a, b) =>
+    if (sealed.length === 0) return shown;
+    return [...shown.filter(({ name }) => !isBrought(name)), ...sealed].sort((a, b) =>
       comparePages(a.name, b.name),
     );
+  }
+
+  function isBrought(page: PageName): boolean {
+    return sealed.some(({ name }) => comparePages(name, page) === 0);
   }
 
   function isPastHead(position: LanePosition, { low, head }: LaneMarks): boolean {
@@ -91,10 +97,10 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
   }
 
   function rest(): boolean {
-    const wasReading = source !== undefined || sealed !== undefined;
+    const wasReading = source !== undefined || sealed.length > 0;
     void source?.return?.().catch(() => undefined);
     source = undefined;
-    sealed = undefined;
+    sealed = [];
     return wasReading;
   }
 
@@ -194,9 +200,14 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
       try {
         if (marks && position.below < marks.first) return await jumpFrom(position, marks.first, beganAt);
         // Another writer of the agent has read on.
-        if (sealed && position.below > sealed.name.number + 1) rest();
-        sealed = await next(position.below);
-        if (!sealed) readUpTo = openedAt;
+        const last = sealed.at(-1);
+        if (last && position.below > last.name.number + 1) rest();
+        sealed = sealed.filter(({ name, entries }) => !isWhole(position, name, entries.length));
+        let page = await next(position.below);
+        // A reading that began anew comes past those that are still at hand.
+        while (page && isBrought(page.name)) page = await next(position.below);
+        if (page) sealed.push(page);
+        else readUpTo = openedAt;
         return { kind: "page" };
       } catch (failure) {
         rest();
@@ -208,6 +219,9 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
         if (reachable === undefined) throw failure;
         return jumpFrom(position, reachable, beganAt);
       }
+    },
+    get brought() {
+      return sealed.length;
     },
     rest,
     close() {

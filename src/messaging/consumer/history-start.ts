@@ -1,4 +1,4 @@
-import { FlockError, isFlockError, timestampToMs } from "../../base/index.ts";
+import { isFlockError, timestampToMs } from "../../base/index.ts";
 import type { Documents, Entry, LoggedPage } from "../../crdt/index.ts";
 import { formatPageName, type LanePosition } from "../../protocol/index.ts";
 
@@ -22,16 +22,6 @@ export interface LaneStartOptions {
 }
 
 type Known = Pick<Documents, "log" | "history">;
-
-/** @throws `messaging/invalid-options` where it is no moment that a lane can have. */
-export function assertStart(start: ConsumerStart): void {
-  if (typeof start === "object" && "time" in start && !Number.isFinite(start.time)) {
-    throw new FlockError(
-      "messaging/invalid-options",
-      `A consumer can't begin at ${String(start.time)}: give milliseconds since the epoch.`,
-    );
-  }
-}
 
 /**
  * The position to begin a lane at, as far as what is live tells it: undefined where that is its first entry, and `sealed`

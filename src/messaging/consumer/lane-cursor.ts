@@ -14,6 +14,7 @@ import {
   laneStart,
   pageAt,
   positionOf,
+  raise,
   samePosition,
   union,
 } from "./position.ts";
@@ -60,8 +61,8 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
   let recent: PageState | undefined;
   /** The position in the register's words; undefined once it has changed. */
   let said: LanePosition | undefined;
-  /** Whether it may have words to spare that no page's end will show. */
-  let isVerbose = true;
+  /** Whether there may be more to raise than a page's end shows. */
+  let isStale = true;
 
   function load(position: LanePosition): void {
     below = position.below;
@@ -144,11 +145,9 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
     return true;
   }
 
-  function tidy(pages: readonly LanePage[]): void {
-    isVerbose = false;
-    const before = record();
-    const after = forget(before, pages);
-    if (!samePosition(before, after)) load(after);
+  function settle(after: LanePosition): void {
+    isStale = false;
+    if (!samePosition(record(), after)) load(after);
   }
 
   /** Whether all that a page rests on is at hand, be it done or not. */
@@ -168,12 +167,12 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
       const joined = union(before, position);
       if (samePosition(before, joined)) return false;
       load(joined);
-      isVerbose = true;
+      isStale = true;
       return true;
     },
     isDone: isPassed,
     *open(pages) {
-      if (isVerbose) tidy(pages);
+      if (isStale) settle(raise(record(), pages));
       /** Entries from the first one that is left on. */
       let ahead = 0;
       for (const page of pages) {
@@ -208,7 +207,7 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
         for (const index of state.tries.keys()) if (index >= from && index < to) state.tries.delete(index);
       }
       said = undefined;
-      if (isVerbose || isAtEnd(pages)) tidy(pages);
+      if (isStale || isAtEnd(pages)) settle(forget(raise(record(), pages), pages));
     },
     tries: (page, index) => find(page)?.tries?.get(index) ?? 0,
     begin(page, index) {
@@ -223,7 +222,7 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
       below = number;
       recent = undefined;
       said = undefined;
-      isVerbose = true;
+      isStale = true;
     },
   };
 }

@@ -82,16 +82,15 @@ export function advance(
   index: number,
 ): LanePosition {
   const marked = { ...position.pages, [formatPageName(page)]: index + 1 };
-  return forget({ ...position, pages: marked }, pages);
+  return forget(raise({ ...position, pages: marked }, pages), pages);
 }
 
 /**
- * Says the same in the fewest words. It raises `below` past page numbers whose every known page is done and that a later
- * page says are complete. That later page is marked: it names the pages that the position has passed, should others of
- * their numbers come late. A page that was entered ahead of one that is not done has no mark until it is reached, for
- * the same reason.
+ * Raises `below` past page numbers whose every known page is done and that a later page says are complete. That later
+ * page is marked: it names the pages that the position has passed, should others of their numbers come late. A page that
+ * was entered ahead of one that is not done has no mark until it is reached, for the same reason.
  */
-export function forget(position: LanePosition, pages: readonly LanePage[]): LanePosition {
+export function raise(position: LanePosition, pages: readonly LanePage[]): LanePosition {
   let { below } = position;
   const marks = { ...position.pages };
   const done = { ...position.done };
@@ -99,8 +98,7 @@ export function forget(position: LanePosition, pages: readonly LanePage[]): Lane
   for (const page of pages) {
     const name = formatPageName(page.name);
     const above = done[name];
-    const now = { below, pages: marks };
-    if (!above || !(name in marks || isReached(now, page, pages))) continue;
+    if (!above || !(name in marks || isReached({ below, pages: marks }, page, pages))) continue;
     const left = [...above];
     marks[name] = absorb(left, marks[name] ?? 0);
     done[name] = left;
@@ -120,22 +118,27 @@ export function forget(position: LanePosition, pages: readonly LanePage[]): Lane
     marks[formatPageName(follower.name)] ??= 0;
     below++;
   }
-  const passed = { below, pages: marks };
+  return positionOf({ below, pages: marks, done, tries: position.tries ?? {} });
+}
+
+/** Leaves out what the pages that are here show to say nothing more. */
+export function forget(position: LanePosition, pages: readonly LanePage[]): LanePosition {
+  const { below, pages: marks } = position;
   const kept = filtered(marks, (name, mark) => {
     const page = parsePageName(name);
     if (!page || page.number >= below) return page !== undefined;
     const { [name]: _, ...others } = marks;
     return floorOf({ below, pages: others }, page, pages) < mark;
   });
-  const above = filtered(done, (name, bounds) => {
+  const done = filtered(position.done ?? {}, (name, bounds) => {
     const page = parsePageName(name);
-    return page !== undefined && floorOf(passed, page, pages) < (bounds.at(-1) ?? 0);
+    return page !== undefined && floorOf(position, page, pages) < (bounds.at(-1) ?? 0);
   });
   const tries = filtered(position.tries ?? {}, (place) => {
     const page = parsePageName(pageOf(place));
-    return page !== undefined && !isDone({ ...passed, done: above }, page, indexOf(place), pages);
+    return page !== undefined && !isDone(position, page, indexOf(place), pages);
   });
-  return positionOf({ below, pages: kept, done: above, tries });
+  return positionOf({ below, pages: kept, done, tries });
 }
 
 function pageOf(place: string): string {

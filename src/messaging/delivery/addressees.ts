@@ -97,6 +97,8 @@ export function createAddressees(documents: Pick<Documents, "registers" | "log">
 /** Of the writers that share a position the one that is furthest tells. */
 function furthestFirst(a: Standing, b: Standing): number {
   return (
-    Number(b.isDone) - Number(a.isDone) || b.attempts - a.attempts || (a.agent < b.agent ? -1 : a.agent > b.agent ? 1 : 0)
+    Number(b.isDone) - Number(a.isDone) ||
+    b.attempts - a.attempts ||
+    (a.agent < b.agent ? -1 : a.agent > b.agent ? 1 : 0)
   );
 }

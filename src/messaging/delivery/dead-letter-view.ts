@@ -65,7 +65,14 @@ function bury(letters: Letters, entry: Entry): Letters {
   for (const message of messages) {
     const before = letters[message];
     if (blockOf(message) !== block || (before && !before.redrive)) continue;
-    after[message] = { outcome, reason, attempts, by: entry.writer, at: timestampToMs(entry.clock), entry: entry.id };
+    after[message] = {
+      outcome,
+      reason,
+      attempts,
+      by: entry.writer,
+      at: timestampToMs(entry.clock),
+      entry: entry.id,
+    };
   }
   return after;
 }

@@ -41,11 +41,15 @@ export function deadLetterWriter(pen: Pick<Pen, "append">): DeadLetterWriter {
   function append({ said, restsOn, messages }: Gathered): Promise<void>[] {
     const all = [...messages];
     // All that it rests on are parents, of which an entry has as many as it names messages at most.
-    const share = maxDeadLetters - restsOn.length;
+    const share = Math.max(1, maxDeadLetters - restsOn.length);
     const appended: Promise<void>[] = [];
     for (let from = 0; from < all.length; from += share) {
       const named = all.slice(from, from + share);
-      const record = { kind: deadLetterKind, parents: [...named, ...restsOn], body: { ...said, messages: named } };
+      const record = {
+        kind: deadLetterKind,
+        parents: [...named, ...restsOn],
+        body: { ...said, messages: named },
+      };
       appended.push(pen.append(record).shown());
     }
     return appended;

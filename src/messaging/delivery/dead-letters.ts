@@ -39,7 +39,10 @@ const gatherMs = 16;
 const none: readonly DeadLetter[] = Object.freeze([]);
 
 /** Opens the dead letters of a room; the view of them opens when it is first asked for. */
-export function openDeadLetters(documents: Pick<Documents, "views">, clock: Pick<Clock, "after">): DeadLetters {
+export function openDeadLetters(
+  documents: Pick<Documents, "views">,
+  clock: Pick<Clock, "after">,
+): DeadLetters {
   const changed = createEmitter<void>();
   const store = createStore(none);
   /** The letters of each key that are dead. */

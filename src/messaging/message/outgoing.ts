@@ -117,7 +117,7 @@ export function withContent(fields: object, { content, version }: WrittenContent
 
 function expiryOf(ttlMs: number, expiresAt: number | undefined, now: number): number {
   if (expiresAt !== undefined) throw invalidMessage("ttlMs", "give it or expiresAt, not both");
-  if (!(ttlMs >= 0 && Number.isSafeInteger(Math.ceil(now + ttlMs)))) {
+  if (typeof ttlMs !== "number" || !(ttlMs >= 0) || !Number.isSafeInteger(Math.ceil(now + ttlMs))) {
     throw invalidMessage("ttlMs", "it is no number of milliseconds");
   }
   return Math.ceil(now + ttlMs);

@@ -8,6 +8,12 @@ export interface OutgoingResponse
   type?: string;
 }
 
+/** What of a message says how it is answered; received ones and listed ones both do. */
+export type Answerable = Pick<
+  Message,
+  "id" | "type" | "from" | "writer" | "role" | "conversation" | "labels"
+>;
+
 /** What answers what. */
 const responses: Readonly<Record<string, string>> = { TASK_REQUEST: "TASK_RESULT", QUERY: "QUERY_RESPONSE" };
 
@@ -31,10 +37,7 @@ const responses: Readonly<Record<string, string>> = { TASK_REQUEST: "TASK_RESULT
  * await room.close();
  * ```
  */
-export function createResponse(
-  message: Pick<Message, "id" | "type" | "from" | "writer" | "role" | "conversation" | "labels">,
-  outgoing: OutgoingResponse,
-): OutgoingMessage {
+export function createResponse(message: Answerable, outgoing: OutgoingResponse): OutgoingMessage {
   const labels = [...new Set([...(outgoing.labels ?? []), ...(message.labels ?? [])])];
   return {
     ...outgoing,

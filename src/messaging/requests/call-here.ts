@@ -1,6 +1,6 @@
 import type { Clock, RandomBytes } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
-import { agentOf, type Json } from "../../protocol/index.ts";
+import type { Json } from "../../protocol/index.ts";
 import { expired } from "./deadline.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { createProgressReporter, type Progress } from "./progress.ts";
@@ -10,6 +10,8 @@ import type { Executed, Running } from "./service-execution.ts";
 /** What an agent calls services with. */
 export interface ServiceCaller {
   readonly writer: { readonly id: string };
+  /** `principal.agent` */
+  agent: string;
   desk: ServiceDesk;
   documents: Pick<Documents, "signals" | "presence" | "register">;
   exchanges: Exchanges;
@@ -28,7 +30,7 @@ export interface Call {
 
 /** Calls an agent of this room object; undefined where it stops serving before there is an answer. */
 export async function callHere(
-  { writer, clock, exchanges }: ServiceCaller,
+  { agent, clock, exchanges }: ServiceCaller,
   offer: ServiceOffer,
   what: string,
   { method, input, expiresAt, signal, onProgress }: Call,
@@ -36,7 +38,7 @@ export async function callHere(
   // A method that is called never runs in the turn of its caller, wherever it is.
   await Promise.resolve();
   return new Promise((resolve, reject) => {
-    const from = agentOf(offer.writer) ?? offer.writer;
+    const from = offer.agent;
     const reporter =
       onProgress &&
       createProgressReporter(clock, (report) => onProgress({ ...report, from, at: clock.now() }));
@@ -65,14 +67,14 @@ export async function callHere(
     }
 
     const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () => fail(expired(what)));
-    const stopWaiting = offer.stopped.on(() => end() && resolve(undefined));
+    const stopWaiting = offer.callers.enter(() => end() && resolve(undefined));
     const leave = exchanges.whileOpen(fail);
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });
     run = offer.run({
       method,
       input,
-      from: agentOf(writer.id) ?? writer.id,
+      from: agent,
       expiresAt,
       progress: (report) => reporter?.report(report),
     });

@@ -10,6 +10,7 @@ import {
 } from "../../protocol/index.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
 import type { OutgoingMessage, RoledMessage } from "../message/outgoing.ts";
+import { type Attendance, createAttendance } from "./attendance.ts";
 import { expired } from "./deadline.ts";
 import { type Progress, readProgress } from "./progress.ts";
 
@@ -41,7 +42,7 @@ export interface Exchanges {
   /** Sends a request. Nothing is told before this returns. */
   begin(message: OutgoingRequest, options: ExchangeOptions): Exchange;
   /** Has something else that waits fail with `room/closed` when the agent closes. */
-  whileOpen(fail: (failure: FlockError) => void): Undo;
+  whileOpen: Attendance<(failure: FlockError) => void>["enter"];
   close(): void;
 }
 
@@ -79,7 +80,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
   const { writer, log, clock, send, resolve, openReplies, onProblem } = options;
   const waiting = new Map<string, Waiting>();
   const satisfied = new Set<string>();
-  const closing = new Set<(failure: FlockError) => void>();
+  const closing = createAttendance<(failure: FlockError) => void>();
   /** Requests whose ids are not known yet; ... */
   const sending = new Set<Promise<unknown>>();
   /** ... and what may be a reply to one of them. */
@@ -217,14 +218,9 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       fail(expired(id ?? "the request")),
     );
     signal?.addEventListener("abort", onAbort, { once: true });
-    const leave = whileOpen(fail);
+    const leave = closing.enter(fail);
     sendIt().catch(fail);
     return { end, cancel };
-  }
-
-  function whileOpen(fail: (failure: FlockError) => void): Undo {
-    closing.add(fail);
-    return () => void closing.delete(fail);
   }
 
   function sendCancel(request: string, reason: string): void {
@@ -247,10 +243,10 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
 
   return {
     begin,
-    whileOpen,
+    whileOpen: closing.enter,
     close() {
       stopReplies?.();
-      for (const fail of [...closing]) {
+      for (const fail of closing.list()) {
         fail(
           new FlockError("room/closed", "The agent closed before a reply came: ask again when it is open."),
         );

@@ -83,7 +83,8 @@ export function readReport(report: Json): ProgressReport | undefined {
 
 function parseReport(report: ProgressReport): ProgressReport {
   const parsed = z.safeParse(reportSchema, report);
-  if (parsed.success) return parsed.data as ProgressReport;
+  // A report that waits says what it said when it was made; and `undefined` is no JSON.
+  if (parsed.success) return JSON.parse(JSON.stringify(parsed.data)) as ProgressReport;
   const path = parsed.error.issues[0]?.path.join(".") ?? "";
   throw new FlockError(
     "messaging/invalid-message",

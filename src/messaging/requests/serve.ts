@@ -1,5 +1,5 @@
 import * as z from "zod/mini";
-import { type Clock, createEmitter, FlockError, type Undo } from "../../base/index.ts";
+import { type Clock, FlockError, type Undo } from "../../base/index.ts";
 import type { Signals } from "../../crdt/index.ts";
 import {
   agentOf,
@@ -10,6 +10,7 @@ import {
   serviceSignalSchema,
 } from "../../protocol/index.ts";
 import type { ReceivedMessage } from "../message/message.ts";
+import { createAttendance } from "./attendance.ts";
 import { type CallBookEvent, createCallBook, stepCallBook } from "./call-book.ts";
 import { expired } from "./deadline.ts";
 import type { MethodSchemas, Service, ServiceHandlers } from "./define-service.ts";
@@ -28,6 +29,8 @@ export interface ServeContext {
 export interface ServeOptions {
   /** The writer that the agent is at present. */
   readonly writer: { readonly id: string };
+  /** `principal.agent` */
+  agent: string;
   desk: ServiceDesk;
   signals: Signals;
   clock: Clock;
@@ -45,10 +48,10 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
   handlers: ServiceHandlers<Methods>,
   options: ServeOptions,
 ): Undo {
-  const { writer, desk, signals, clock, consume, reply } = options;
+  const { writer, agent, desk, signals, clock, consume, reply } = options;
   const { name } = service;
   const execute = createExecution(service, handlers);
-  const stopped = createEmitter<void>();
+  const callers = createAttendance<() => void>();
   const book = createCallBook();
   /** Calls that are about to run, or do. */
   const calls = new Map<string, { call: ServiceCall; settle: () => void }>();
@@ -165,13 +168,7 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
   }
 
   const stops = [
-    desk.offer(name, {
-      get writer() {
-        return writer.id;
-      },
-      run: execute,
-      stopped,
-    }),
+    desk.offer(name, { agent, run: execute, callers }),
     signals.received.on(({ from, to, body }) => {
       // Each service of each agent here hears all of it: a look tells most apart.
       if (to !== writer.id || (body as JsonObject | null)?.["service"] !== name) return;
@@ -191,7 +188,7 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
     }
     for (const { settle } of calls.values()) settle();
     for (const resolve of [...waiting.values()]) resolve(undefined);
-    stopped.emit();
+    for (const stopped of callers.list()) stopped();
   };
 }
 

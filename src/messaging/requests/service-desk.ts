@@ -1,14 +1,15 @@
-import type { Emitter, Undo } from "../../base/index.ts";
-import { addresses } from "../../protocol/index.ts";
+import type { Undo } from "../../base/index.ts";
+import { everyone } from "../../protocol/index.ts";
+import type { Attendance } from "./attendance.ts";
 import type { Running, ServiceCall } from "./service-execution.ts";
 
 /** A service that an agent of this room object serves. */
 export interface ServiceOffer {
-  /** The writer that its agent is at present. */
-  readonly writer: string;
+  /** `principal.agent` */
+  readonly agent: string;
   run(call: ServiceCall): Running;
-  /** It is served no more. */
-  readonly stopped: Emitter<void>;
+  /** Whom it tells that it is served no more. */
+  readonly callers: Attendance<() => void>;
 }
 
 /** What the agents of one room object serve: they call each other here, past the room. */
@@ -27,8 +28,14 @@ export function createServiceDesk(): ServiceDesk {
       return () => void present.delete(offer);
     },
     find(service, to) {
-      for (const offer of offers.get(service) ?? []) if (addresses(to, offer.writer)) return offer;
+      for (const offer of offers.get(service) ?? []) if (names(to, offer.agent)) return offer;
       return undefined;
     },
   };
+}
+
+/** As `addresses` of the protocol tells of a writer, for each call of a method. */
+function names(to: string, agent: string): boolean {
+  const name = agent.slice(agent.indexOf(".") + 1);
+  return to === name || to === agent || to === everyone || to.startsWith(`${agent}.`);
 }

@@ -243,6 +243,7 @@ function passOn(room: RoomState, session: RoomSession, to: number, bytes: Uint8A
     if (id === undefined || id === from || (to !== 0 && to !== id)) continue;
     room.outflow.sendNow(other, frame, "signal");
     readers++;
+    if (to !== 0) break;
   }
   room.intake.signalled(principal, readers);
 }

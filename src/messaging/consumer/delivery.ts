@@ -1,0 +1,74 @@
+import type { Entry } from "../../crdt/index.ts";
+import { type DeadLetterBody, defaultPriority } from "../../protocol/index.ts";
+import type { Message } from "../message/message.ts";
+import type { Attempt } from "./handler-context.ts";
+import type { LaneCursor } from "./lane-cursor.ts";
+import type { LanePage } from "./position.ts";
+import type { Job, LaneLoad } from "./schedule.ts";
+import type { Wanted } from "./wanted.ts";
+
+/** A lane as the deliveries of its messages need it. */
+export interface DeliveryLane extends LaneLoad {
+  readonly id: string;
+  /** Undefined once the lane has departed. */
+  cursor(): LaneCursor | undefined;
+  pages(): readonly LanePage[];
+  /**
+   * Deliveries that are still counted on disk before they begin, because the page may have died of one that nobody
+   * counted; undefined before the first.
+   */
+  careful: number | undefined;
+}
+
+/** Why a message is given up. */
+export interface Verdict {
+  readonly outcome: DeadLetterBody["outcome"];
+  readonly reason: string;
+  /** Deliveries that were made. */
+  readonly attempts: number;
+  readonly cause?: unknown;
+}
+
+/** What an entry brought the consumer, until the position has passed it. */
+export interface Delivery<L extends DeliveryLane = DeliveryLane> extends Job {
+  readonly lane: L;
+  readonly entry: Entry;
+  /** The message that is to be handled, which a redrive names. */
+  readonly messageId: string;
+  readonly isRedriven: boolean;
+  /** Undefined until what a redrive names is read. */
+  message: Message | undefined;
+  /** Of the delivery that is made, from 1. */
+  number: number;
+  /** Whether that is counted in the position. */
+  isCounted: boolean;
+  /** What its handler has in hand. */
+  attempt: Attempt | undefined;
+  /** What it waits for before: another one has come too late. */
+  pending: Promise<unknown> | undefined;
+  /** Ends that. */
+  cutOff: AbortController | undefined;
+  verdict: Verdict | undefined;
+}
+
+/** Creates the delivery of what an entry brings. */
+export function createDelivery<L extends DeliveryLane>(lane: L, entry: Entry, wanted: Wanted): Delivery<L> {
+  const message = "message" in wanted ? wanted.message : undefined;
+  return {
+    id: entry.id,
+    priority: message?.priority ?? defaultPriority,
+    clock: entry.clock,
+    lane,
+    slot: undefined,
+    entry,
+    messageId: "message" in wanted ? wanted.message.id : wanted.redriven,
+    isRedriven: message === undefined,
+    message,
+    number: 0,
+    isCounted: false,
+    attempt: undefined,
+    pending: undefined,
+    cutOff: undefined,
+    verdict: undefined,
+  };
+}

@@ -1,0 +1,402 @@
+import { type Clock, FlockError, isFlockError } from "../../base/index.ts";
+import type { Documents, Pen } from "../../crdt/index.ts";
+import { type DeadLetterBody, maxAhead } from "../../protocol/index.ts";
+import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
+import { type DeliveryRules, retryAfterMs } from "./consumer-delivery.ts";
+import type { Delivery, Verdict } from "./delivery.ts";
+import { acknowledged, createAttempt, type MessageHandler, type Word } from "./handler-context.ts";
+import type { Publisher } from "./publisher.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** Handles what the schedule puts into its hands, and says what became of it. */
+export interface Handling<D extends Delivery> {
+  /** Has a delivery handled that is in hand. */
+  start(delivery: D): void;
+  /** Gives up what is not to be handled any more; false where it is. The schedule has it no longer, or never had. */
+  refuse(delivery: D): boolean;
+  /** The message was taken back. */
+  cancel(delivery: D): void;
+  /** Counts what waits for that on disk, and then has it handled. */
+  store(): void;
+  /** Ends what has been without a word for too long. */
+  endOverdue(now: number): void;
+  /** When the next one will have been. */
+  overdueNext(): number | undefined;
+  /** Counts what is being handled, for it to be published. */
+  count(): void;
+  /** Ends what is being done for these. */
+  close(deliveries: Iterable<D>): void;
+}
+
+export interface HandlingOptions<D extends Delivery> {
+  name: string;
+  agent: string;
+  rules: DeliveryRules;
+  handler: MessageHandler;
+  where: ((message: Message) => boolean) | undefined;
+  writer: Pen;
+  history: Documents["history"];
+  clock: Clock;
+  /** The time, that goes on where the wall is set back. */
+  now(): number;
+  schedule: Schedule<D>;
+  publisher: Publisher;
+  resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage>;
+  duplicateOf:
+    | ((
+        message: Message,
+        isDone: (id: string) => boolean,
+        signal: AbortSignal,
+      ) => Promise<{ readonly isDone: boolean } | undefined>)
+    | undefined;
+  /** Whether the consumer is past a message. */
+  isDone(id: string): boolean;
+  cancelled: ((id: string) => string | undefined) | undefined;
+  giveUp(letter: DeadLetterBody, restsOn: readonly string[]): Promise<void>;
+  /** The delivery is over, and the position may pass its entry. */
+  onDone(delivery: D): void;
+  /** The schedule is to be looked at again. */
+  onChange(): void;
+  onProblem(error: FlockError): void;
+}
+
+/** After this a letter that could not be written is written again. */
+const lostLetterMs = 1_000;
+/** So long after it was found that another message of its key is to be handled first, that is looked at again. */
+const sameKeyMs = 1_000;
+/** What has waited so long for its content lets another have its hand. */
+const contentPatienceMs = 1_000;
+
+/** Creates the handling of a consumer's messages. */
+export function createHandling<D extends Delivery>(options: HandlingOptions<D>): Handling<D> {
+  const { name, agent, rules, handler, where, writer, history, clock, now, schedule, publisher } = options;
+  const { resolve, duplicateOf, isDone, cancelled, giveUp, onDone, onChange, onProblem } = options;
+  /** Ends what no delivery ends by itself. */
+  const lifetime = new AbortController();
+  /** What handlers have in hand, by when they must have said something; in the order of that. */
+  const inFlight = new Map<D, number>();
+  /** What has a hand while its content comes, by when it loses it. */
+  const awaited = new Map<D, number>();
+  let toStore: [delivery: D, received: ReceivedMessage][] = [];
+  let isClosed = false;
+
+  function fateOf(delivery: D): Verdict | undefined {
+    if (delivery.verdict) return delivery.verdict;
+    const { message, isRedriven } = delivery;
+    const attempts = triesOf(delivery);
+    if (attempts >= rules.maxDeliver) return exhausted(attempts);
+    const taken = message && reasonOfCancel(message);
+    if (taken !== undefined) return { outcome: "cancelled", reason: taken, attempts };
+    if (message?.expiresAt !== undefined && !isRedriven && message.expiresAt <= clock.now()) {
+      return { outcome: "expired", reason: "It was not handled before it expired.", attempts };
+    }
+    return undefined;
+  }
+
+  function reasonOfCancel({ role, id }: Message): string | undefined {
+    return role === "request" ? cancelled?.(id) : undefined;
+  }
+
+  function triesOf({ lane, entry }: D): number {
+    return lane.cursor()?.tries(entry.page, entry.index) ?? 0;
+  }
+
+  function count(delivery: D): void {
+    if (delivery.isCounted) return;
+    delivery.isCounted = true;
+    delivery.lane.cursor()?.begin(delivery.entry.page, delivery.entry.index);
+  }
+
+  function refuse(delivery: D): boolean {
+    const verdict = fateOf(delivery);
+    if (verdict) doom(delivery, verdict);
+    return verdict !== undefined;
+  }
+
+  function start(delivery: D): void {
+    if (fateOf(delivery)) {
+      schedule.finish(delivery);
+      refuse(delivery);
+    } else if (!delivery.message) {
+      wait(delivery, readRedriven(delivery), (message) => provideRedriven(delivery, message));
+    } else if (duplicateOf && delivery.message.idempotencyKey !== undefined && !delivery.isRedriven) {
+      const { message } = delivery;
+      wait(delivery, duplicateOf(message, isDone, signalOf(delivery)), (other) => {
+        if (!other) provide(delivery, message);
+        else if (other.isDone) done(delivery);
+        else schedule.defer(delivery, now() + sameKeyMs);
+      });
+    } else provide(delivery, delivery.message);
+  }
+
+  function readRedriven(delivery: D): Promise<Message | undefined> {
+    const read = history.entry(delivery.messageId, { signal: signalOf(delivery) });
+    return read.then((entry) => entry && readMessage(entry));
+  }
+
+  function provideRedriven(delivery: D, message: Message | undefined): void {
+    delivery.message = message;
+    if (message) provide(delivery, message);
+    else abandon(delivery, { outcome: "unreadable", reason: "No message has this id.", attempts: 0 });
+  }
+
+  function signalOf(delivery: D): AbortSignal {
+    delivery.cutOff ??= new AbortController();
+    return delivery.cutOff.signal;
+  }
+
+  function provide(delivery: D, message: Message): void {
+    let received: ReceivedMessage | Promise<ReceivedMessage>;
+    try {
+      received = resolve(message, message.reference ? signalOf(delivery) : lifetime.signal);
+    } catch (failure) {
+      unprovided(delivery, failure);
+      return;
+    }
+    if (isPromise(received)) wait(delivery, received, (content) => deliver(delivery, content));
+    else deliver(delivery, received);
+  }
+
+  /** Goes on with what comes; where that has taken long, another may have its hand meanwhile, and it is asked for anew. */
+  function wait<T>(delivery: D, coming: Promise<T>, then: (value: T) => void): void {
+    delivery.pending = coming;
+    awaited.set(delivery, now() + contentPatienceMs);
+    const hasHand = (): boolean | undefined => {
+      if (delivery.pending !== coming || isClosed) return undefined;
+      delivery.pending = undefined;
+      onChange();
+      return awaited.delete(delivery);
+    };
+    coming.then(
+      (value) => {
+        const has = hasHand();
+        if (has) then(value);
+        else if (has === false) schedule.defer(delivery, now());
+      },
+      (failure: unknown) => {
+        if (hasHand() !== undefined) unprovided(delivery, failure);
+      },
+    );
+  }
+
+  function unprovided(delivery: D, failure: unknown): void {
+    const isUnreadable =
+      isFlockError(failure, "messaging/invalid-content") || isFlockError(failure, "messaging/invalid-message");
+    if (isUnreadable || isFlockError(failure, "crdt/history-lost")) {
+      const attempts = triesOf(delivery);
+      abandon(delivery, { outcome: "unreadable", reason: failure.message, attempts, cause: failure });
+      return;
+    }
+    delivery.number = triesOf(delivery) + 1;
+    delivery.isCounted = false;
+    settled(delivery, { kind: "failed", cause: failure });
+  }
+
+  function deliver(delivery: D, received: ReceivedMessage): void {
+    const { lane } = delivery;
+    delivery.number = triesOf(delivery) + 1;
+    delivery.isCounted = false;
+    lane.careful ??= firstCareful(delivery);
+    if (delivery.number === 1 && lane.careful === 0) {
+      invoke(delivery, received);
+      return;
+    }
+    if (lane.careful > 0) lane.careful--;
+    count(delivery);
+    toStore.push([delivery, received]);
+    onChange();
+  }
+
+  /** The first of a lane; where one did not come to its end before, all that may be among those with it. */
+  function firstCareful({ lane }: D): number {
+    return rules.order === "none" || lane.cursor()?.record().tries ? maxAhead : 1;
+  }
+
+  async function storeAll(batch: typeof toStore): Promise<void> {
+    publisher.publish();
+    await writer.flush();
+    for (const [delivery, received] of batch) {
+      if (isClosed) return;
+      const reason = reasonOfCancel(received as Message);
+      const attempts = delivery.number - 1;
+      if (reason === undefined) invoke(delivery, received);
+      else abandon(delivery, { outcome: "cancelled", reason, attempts });
+    }
+    onChange();
+  }
+
+  function invoke(delivery: D, received: ReceivedMessage): void {
+    const attempt = createAttempt({
+      number: delivery.number,
+      onWord: (word) => settled(delivery, word),
+      onWorking() {
+        inFlight.delete(delivery);
+        inFlight.set(delivery, now() + rules.ackWaitMs);
+      },
+    });
+    delivery.attempt = attempt;
+    const fail = (cause: unknown): void => attempt.settle({ kind: "failed", cause });
+    let result: unknown;
+    try {
+      const message = delivery.message as Message;
+      if (where && !where(message)) {
+        attempt.settle(acknowledged);
+        return;
+      }
+      result = handler(received, attempt.context);
+    } catch (cause) {
+      fail(cause);
+      return;
+    }
+    if (!isPromise(result)) {
+      attempt.settle(acknowledged);
+      return;
+    }
+    if (delivery.attempt === attempt) inFlight.set(delivery, now() + rules.ackWaitMs);
+    result.then(() => attempt.settle(acknowledged), fail);
+  }
+
+  function settled(delivery: D, word: Word): void {
+    delivery.attempt = undefined;
+    inFlight.delete(delivery);
+    if (isClosed) return;
+    onChange();
+    if (word.kind === "ack") done(delivery);
+    else if (word.kind === "term") {
+      abandon(delivery, { outcome: "terminated", reason: word.reason, attempts: delivery.number });
+    } else again(delivery, word);
+  }
+
+  function done(delivery: D): void {
+    schedule.finish(delivery);
+    onDone(delivery);
+  }
+
+  function again(delivery: D, word: Exclude<Word, { kind: "ack" | "term" }>): void {
+    const { number, message } = delivery;
+    const cause = word.kind === "failed" ? word.cause : undefined;
+    count(delivery);
+    publisher.touch();
+    const taken = message && reasonOfCancel(message);
+    if (taken !== undefined) {
+      abandon(delivery, { outcome: "cancelled", reason: taken, attempts: number });
+      return;
+    }
+    const isLast = number >= rules.maxDeliver;
+    if (word.kind === "failed") tellFailure(delivery, cause, isLast);
+    if (isLast) {
+      abandon(delivery, exhausted(number, cause));
+      return;
+    }
+    const delayMs = word.kind === "nak" ? word.delayMs : undefined;
+    const dueAt = now() + (delayMs ?? retryAfterMs(number));
+    // Nobody handles it past that: it need not hold up its lane for longer.
+    const expiresAt = delivery.isRedriven ? undefined : message?.expiresAt;
+    schedule.defer(delivery, Math.min(dueAt, expiresAt ?? dueAt));
+  }
+
+  function tellFailure({ messageId, number }: D, cause: unknown, isLast: boolean): void {
+    const next = isLast ? "it is given up" : "it is delivered again";
+    onProblem(
+      new FlockError(
+        "messaging/handler-failed",
+        `The handler ${name} of ${agent} failed on ${messageId} (attempt ${number}); ${next}.`,
+        { cause, details: { id: messageId, attempt: number, consumer: name } },
+      ),
+    );
+  }
+
+  function abandon(delivery: D, verdict: Verdict): void {
+    schedule.finish(delivery);
+    doom(delivery, verdict);
+  }
+
+  /** Says that a message is given up, before the position passes it. */
+  function doom(delivery: D, verdict: Verdict): void {
+    const { messageId, isRedriven, id } = delivery;
+    const { outcome, reason, attempts } = verdict;
+    delivery.verdict = verdict;
+    delivery.pending = undefined;
+    delivery.cutOff?.abort();
+    const letter = { consumer: name, messages: [messageId], outcome, reason, attempts };
+    giveUp(letter, isRedriven ? [id] : []).then(
+      () => {
+        if (isClosed) return;
+        onDone(delivery);
+        if (outcome !== "expired" && outcome !== "cancelled") tellGivenUp(delivery, verdict);
+      },
+      (failure: unknown) => {
+        if (isClosed) return;
+        if (isFlockError(failure)) onProblem(failure);
+        schedule.add(delivery, now() + lostLetterMs);
+        onChange();
+      },
+    );
+  }
+
+  function tellGivenUp({ messageId }: D, { outcome, reason, attempts, cause }: Verdict): void {
+    onProblem(
+      new FlockError(
+        "messaging/dead-letter",
+        `${name} of ${agent} gave up ${messageId} after ${attempts} deliveries (${outcome}): ${reason}`,
+        { cause, details: { id: messageId, consumer: name, outcome, attempts } },
+      ),
+    );
+  }
+
+  return {
+    start,
+    refuse,
+    cancel(delivery) {
+      const { messageId, attempt } = delivery;
+      if (attempt) attempt.abort(new FlockError("messaging/cancelled", `The request ${messageId} was taken back.`));
+      else if (delivery.slot || awaited.delete(delivery)) schedule.defer(delivery, now());
+    },
+    store() {
+      if (toStore.length === 0) return;
+      const batch = toStore;
+      toStore = [];
+      void storeAll(batch);
+    },
+    endOverdue(time) {
+      for (const [delivery, at] of inFlight) {
+        if (at > time) break;
+        const what = `Nothing was said of ${delivery.messageId} for ${rules.ackWaitMs} ms`;
+        const failure = new FlockError("messaging/ack-timeout", `${what}: call working() where it takes longer.`);
+        delivery.attempt?.abort(failure);
+        delivery.attempt?.settle({ kind: "failed", cause: failure });
+      }
+      for (const [delivery, at] of awaited) {
+        if (at > time) break;
+        awaited.delete(delivery);
+        schedule.defer(delivery, delivery.message?.expiresAt ?? Number.POSITIVE_INFINITY);
+      }
+    },
+    overdueNext() {
+      const [handled] = inFlight.values();
+      const [coming] = awaited.values();
+      return handled === undefined || coming === undefined ? (handled ?? coming) : Math.min(handled, coming);
+    },
+    count() {
+      for (const delivery of inFlight.keys()) count(delivery);
+    },
+    close(deliveries) {
+      isClosed = true;
+      const reason = new FlockError("crdt/closed", `The consumer ${name} of ${agent} has stopped.`);
+      lifetime.abort(reason);
+      for (const { attempt, cutOff } of deliveries) {
+        attempt?.abort(reason);
+        cutOff?.abort(reason);
+      }
+    },
+  };
+}
+
+function exhausted(attempts: number, cause?: unknown): Verdict {
+  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  return { outcome: "exhausted", reason: `${attempts} deliveries failed${why}`, attempts, cause };
+}
+
+function isPromise<T>(value: T | PromiseLike<T> | unknown): value is Promise<T> {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
+}

@@ -1,0 +1,179 @@
+import { isFlockError } from "../../base/index.ts";
+import { type Documents, defineView, type Entry, type View } from "../../crdt/index.ts";
+import { agentOf, messageKind, parseEntryId, type Reference } from "../../protocol/index.ts";
+import { type Message, readMessage } from "./message.ts";
+
+/** A message with a key, as the index has it. */
+export type KeyedMessage = Pick<Message, "id" | "type" | "to" | "topic"> & {
+  readonly reference?: Pick<Reference, "id">;
+};
+
+/** Of the messages of a key: another one that a consumer is to handle, or has handled, in place of this one. */
+export interface Duplicate {
+  readonly of: string;
+  /** False: it comes first and has its turn yet. It may fail for good, so this one waits until it is done. */
+  readonly isDone: boolean;
+}
+
+/**
+ * The messages that were sent with an idempotency key, by the sender's agent: every one that the lanes hold, sealed or
+ * live, as far as this replica knows them. Opened when it is first asked, and costs nothing before.
+ */
+export interface IdempotencyIndex {
+  /** The first message of an agent with this key; undefined where none is known here. Never waits for the network. */
+  first(agent: string, key: string, signal?: AbortSignal): Promise<KeyedMessage | undefined>;
+  /**
+   * The message in place of which a consumer passes this one, or waits: another of its key, type and address that is
+   * done, else the one that comes first in the room's order. `isDone` says whether the consumer is past a message.
+   * Undefined where this is the one to handle, as is one without a key.
+   */
+  duplicateOf(
+    message: KeyedMessage & Pick<Message, "from" | "idempotencyKey">,
+    isDone: (id: string) => boolean,
+    signal?: AbortSignal,
+  ): Promise<Duplicate | undefined>;
+  close(): void;
+}
+
+/** Replicas that did not know of each other may all have sent one; more of a key than this is no accident. */
+const maxPerKey = 16;
+
+type Known = readonly KeyedMessage[];
+
+const keyedMessages = defineView<Known>({
+  key: (entry) => keyOf(entry),
+  init: () => [],
+  step(known, entry) {
+    const keyed = keyedOf(entry);
+    return keyed && known.length < maxPerKey ? [...known, keyed] : known;
+  },
+  // A key holds on to no page: what it comes to is in the snapshot.
+  isClosed: () => true,
+  mayReturn: true,
+  snapshot: { name: "idempotency-keys", version: 1 },
+});
+
+/** Creates the index of a room. */
+export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
+  const { log, history, views } = documents;
+  let view: View<Known> | undefined;
+  let isReady = false;
+  /** What the sealed pages of an agent hold, while the view has not read them all. */
+  const sealed = new Map<string, Promise<Map<string, KeyedMessage[]>>>();
+  // What was out of reach may be had now.
+  const stop = documents.online.subscribe(() => sealed.clear());
+
+  function open(): View<Known> {
+    if (view) return view;
+    view = views.open(keyedMessages);
+    view.ready.then(
+      () => {
+        isReady = true;
+        sealed.clear();
+      },
+      () => undefined,
+    );
+    return view;
+  }
+
+  async function readSealed(
+    agent: string,
+    signal: AbortSignal | undefined,
+  ): Promise<Map<string, KeyedMessage[]>> {
+    const found = new Map<string, KeyedMessage[]>();
+    for (const writer of writersOf(agent)) {
+      try {
+        for await (const { entries } of history.pagesFrom(writer, { signal })) {
+          for (const entry of entries) note(found, entry);
+        }
+      } catch (failure) {
+        // What can't be read now is not known here.
+        if (!isFlockError(failure)) throw failure;
+      }
+    }
+    return found;
+  }
+
+  function writersOf(agent: string): string[] {
+    const writers = new Set([...documents.registers().keys(), ...log.writers()]);
+    return [...writers].filter((writer) => agentOf(writer) === agent);
+  }
+
+  async function known(agent: string, key: string, signal: AbortSignal | undefined): Promise<Known> {
+    const index = open();
+    const name = `${agent}|${key}`;
+    const found = isReady
+      ? ((await index.fetch(name, signal && { signal })) ?? [])
+      : await unready(agent, name, signal);
+    return found.filter(isKept);
+  }
+
+  async function unready(agent: string, name: string, signal: AbortSignal | undefined): Promise<Known> {
+    const reading = sealed.get(agent) ?? readSealed(agent, signal);
+    sealed.set(agent, reading);
+    reading.catch(() => sealed.delete(agent));
+    const before = (await reading).get(name) ?? [];
+    const live = new Map<string, KeyedMessage[]>();
+    for (const writer of writersOf(agent)) {
+      for (const { entries } of log.pages(writer)) for (const entry of entries) note(live, entry);
+    }
+    const all = [...before, ...(view?.get(name) ?? []), ...(live.get(name) ?? [])];
+    return [...new Map(all.map((each) => [each.id, each])).values()];
+  }
+
+  /** A key lasts as long as its lane. */
+  function isKept({ id }: KeyedMessage): boolean {
+    const address = parseEntryId(id);
+    return address !== undefined && address.page.number >= (history.marks(address.writer)?.first ?? 0);
+  }
+
+  return {
+    first: async (agent, key, signal) => (await known(agent, key, signal))[0],
+    async duplicateOf(message, isDone, signal) {
+      if (message.idempotencyKey === undefined) return undefined;
+      const same = (await known(message.from, message.idempotencyKey, signal)).filter(
+        ({ type, to, topic }) => type === message.type && to === message.to && topic === message.topic,
+      );
+      const others = same.filter(({ id }) => id !== message.id);
+      const done = others.find(({ id }) => isDone(id));
+      if (done) return { of: done.id, isDone: true };
+      const [first] = same;
+      return first && first.id !== message.id ? { of: first.id, isDone: false } : undefined;
+    },
+    close() {
+      stop();
+      void view?.close();
+    },
+  };
+}
+
+/** The key of a message's entry; a look at the body first, because most have none. */
+function keyOf(entry: Entry): string | undefined {
+  const { kind, body } = entry;
+  if (kind !== messageKind || typeof body !== "object" || body === null) return undefined;
+  if (!("idempotencyKey" in body)) return undefined;
+  const message = readMessage(entry);
+  return message && `${message.from}|${message.idempotencyKey}`;
+}
+
+function keyedOf(entry: Entry): KeyedMessage | undefined {
+  const message = readMessage(entry);
+  if (!message) return undefined;
+  const { id, type, to, topic, reference } = message;
+  return {
+    id,
+    type,
+    ...(to !== undefined && { to }),
+    ...(topic !== undefined && { topic }),
+    ...(reference && { reference: { id: reference.id } }),
+  };
+}
+
+function note(found: Map<string, KeyedMessage[]>, entry: Entry): void {
+  const name = keyOf(entry);
+  const keyed = name === undefined ? undefined : keyedOf(entry);
+  if (name === undefined || !keyed) return;
+  const others = found.get(name);
+  if (!others) found.set(name, [keyed]);
+  else if (others.length < maxPerKey) others.push(keyed);
+}

@@ -1,0 +1,42 @@
+import type { Documents, WriteStage } from "../../crdt/index.ts";
+import { agentOf } from "../../protocol/index.ts";
+import type { IdempotencyIndex } from "./idempotency.ts";
+import { type SentMessage, type SentPorts, sentMessage } from "./sent-message.ts";
+
+export interface SentBeforeOptions extends SentPorts {
+  documents: Pick<Documents, "stageOf" | "status">;
+  index: Pick<IdempotencyIndex, "first">;
+  /** The writer that sends now, whose agent's messages count. */
+  writer(): string;
+}
+
+/** Finds what an agent has sent with a key before, here or elsewhere, and gives a handle to it. */
+export function createSentBefore(
+  options: SentBeforeOptions,
+): (key: string) => Promise<SentMessage | undefined> {
+  const { documents, index, writer } = options;
+
+  /** Told by the room's status, which moves with every entry that is stored or acknowledged. */
+  function reached(id: string, stage: Exclude<WriteStage, "delivered">): Promise<void> {
+    return new Promise((resolve) => {
+      const undo = documents.status.subscribe(look);
+      look();
+
+      function look(): void {
+        const now = documents.stageOf(id);
+        if (now !== "relayed" && now !== stage) return;
+        undo();
+        resolve();
+      }
+    });
+  }
+
+  return async (key) => {
+    const first = await index.first(agentOf(writer()) ?? "", key);
+    if (!first) return undefined;
+    return sentMessage(options, first.id, first, {
+      local: () => reached(first.id, "local"),
+      relayed: () => reached(first.id, "relayed"),
+    });
+  };
+}
