@@ -1,5 +1,5 @@
 /**
- * Owns a room's documents on one device: shared state, lanes and their entries, registers, views, presence,
+ * Owns a room's documents on one device: shared state, lanes and their entries, registers, views, presence, signals,
  * and how all of them are kept and exchanged. Refuses to know what entries mean, and what a room is for.
  */
 export { type Documents, type DocumentsOptions, openDocuments } from "./documents.ts";

@@ -126,16 +126,6 @@ describe("consumers that no handler is open for", () => {
       false,
     ]);
   });
-
-  it("MSG-36: it is asked of those alone that share the position", () => {
-    const world = createWorld();
-    const { positions } = open(world);
-    claim(world, twin);
-    claim(world, mallory);
-    expect([positions.isServedBy(twin), positions.isServedBy(mallory)]).toEqual([true, false]);
-    claim(world, twin, { closed: true });
-    expect(positions.isServedBy(twin)).toBe(false);
-  });
 });
 
 describe("publishing", () => {

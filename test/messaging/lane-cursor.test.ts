@@ -176,8 +176,20 @@ describe("cursors", () => {
     assertRestarts(createLaneCursor);
   });
 
-  it("MSG-32: there too one that has marked pages that it entered ahead is found out", () => {
-    expect(() => assertRestarts(marksAhead)).toThrow();
+  it.each<[string, Make]>([
+    [
+      "passes all of a page with its first entries",
+      broken((cursor) => ({ pass: (pages, at, from) => cursor.pass(pages, at, from, from + 4) })),
+    ],
+    [
+      "begins anew past the page that it is in",
+      broken(
+        () => ({}),
+        ({ below, ...rest }) => ({ ...rest, below: below + 1 }),
+      ),
+    ],
+  ])("MSG-32: there too one that %s is found out", (_, make) => {
+    expect(() => assertRestarts(make)).toThrow();
   });
 
   it.each<[string, Make]>([
@@ -328,14 +340,18 @@ describe("cursors", () => {
     const next = page({ number: 2, client: 3 }, 2, mine);
     const others = page({ number: 1, client: 92 }, 1, root);
     const last = page({ number: 2, client: 93 }, 1, others);
-    const cursor = createLaneCursor();
-    handleAll(cursor, [root]);
-    cursor.pass([root, mine, next], mine.name, 1, 3);
-    cursor.pass([root, mine, next], next.name, 0, 2);
-    // After a reload the copy's pages are here first.
-    const later = createLaneCursor(structuredClone(cursor.record()));
-    expect(handleAll(later, [root, others, last])).toEqual(["1-92/0", "2-93/0"]);
-    expect(handleAll(later, [root, mine, others, next, last])).toEqual(["1-2/0"]);
+    /** After a reload the copy's pages are here first. */
+    function handledAfterReload(make: Make): string[][] {
+      const cursor = make();
+      handleAll(cursor, [root]);
+      cursor.pass([root, mine, next], mine.name, 1, 3);
+      cursor.pass([root, mine, next], next.name, 0, 2);
+      const later = make(structuredClone(cursor.record()));
+      const first = handleAll(later, [root, others, last]);
+      return [first, handleAll(later, [root, mine, others, next, last])];
+    }
+    expect(handledAfterReload(createLaneCursor)).toEqual([["1-92/0", "2-93/0"], ["1-2/0"]]);
+    expect(handledAfterReload(marksAhead)).toEqual([["1-92/0", "2-93/0"], []]);
   });
 });
 

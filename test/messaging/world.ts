@@ -5,19 +5,29 @@ import type { Documents, Pen } from "../../src/crdt/index.ts";
 import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { consumerName } from "../../src/messaging/filter/filter.ts";
 import {
-  type ConsumerStart,
-  type GapHandler,
+  type ConsumerOptions,
+  deadLetterWriter,
   type HandlerContext,
-  type MessageFilter,
   openConsumer,
   type ReceivedMessage,
 } from "../../src/messaging/index.ts";
-import type { Presence, RegisterRecord } from "../../src/protocol/index.ts";
+import {
+  type DeadLetterBody,
+  deadLetterKind,
+  type EntryRecord,
+  type Presence,
+  type RegisterRecord,
+} from "../../src/protocol/index.ts";
 import { createScriptedPages } from "../crdt/history-lane.ts";
 import { readPage, writePage } from "../crdt/lanes.ts";
 import { createManualClock } from "../refstore/manual-clock.ts";
 
 export { settle } from "../crdt/fake-relay.ts";
+
+interface Arriving {
+  kind?: string;
+  clock?: number | undefined;
+}
 
 /** A room as one replica sees it, with nothing below it: tests put entries, registers and presence there. */
 export function createWorld() {
@@ -51,6 +61,23 @@ export function createWorld() {
 
   const lanes = new Map<string, { page: ReturnType<typeof writePage>; updates: Uint8Array[] }>();
 
+  const disk = new Map<string, RegisterRecord>();
+  let flushes = 0;
+
+  function append(
+    from: string,
+    bodies: readonly object[],
+    { kind = "message", clock }: Arriving = {},
+  ): string {
+    const lane = lanes.get(from) ?? { page: writePage(0, 7), updates: [] };
+    lanes.set(from, lane);
+    const before = log.pages(from).at(-1)?.entries.length ?? 0;
+    const batch = { bodies: bodies as never, kind, ...(clock !== undefined && { clock }) };
+    lane.updates.push(lane.page.append(batch));
+    log.take(from, readPage(lane.page.name, lane.updates));
+    return `${from}/0-7/${before}`;
+  }
+
   function publish(writer: string, record: RegisterRecord): void {
     records.set(writer, record);
     registerChanged.emit(writer);
@@ -80,18 +107,37 @@ export function createWorld() {
           awareness: null,
         })),
       ),
-    /** Something arrives in a writer's lane: a message unless `kind` says otherwise. */
-    arrive(from: string, body: object, { kind = "message", clock }: { kind?: string; clock?: number } = {}) {
-      const lane = lanes.get(from) ?? { page: writePage(0, 7), updates: [] };
-      lanes.set(from, lane);
-      lane.updates.push(
-        lane.page.append({
-          bodies: [{ schemaVersion: "1.0", content: null, type: "QUERY", ...body } as never],
-          kind,
-          ...(clock !== undefined && { clock }),
-        }),
+    /** Something arrives in a writer's lane: a message unless `kind` says otherwise. It gives the entry's id. */
+    arrive(from: string, body: object, { kind = "message", clock }: Arriving = {}): string {
+      const message = { schemaVersion: "1.0", content: null, type: "QUERY", ...body };
+      return append(from, [kind === "message" ? message : body], { kind, clock });
+    },
+    /** Messages arrive at once. */
+    arriveAll(from: string, bodies: readonly object[]): void {
+      append(
+        from,
+        bodies.map((body) => ({ schemaVersion: "1.0", content: null, type: "QUERY", ...body })),
       );
-      log.take(from, readPage(lane.page.name, lane.updates));
+    },
+    /** What was given up, as the lanes say it: `outcome attempts: messages`. */
+    letters: () =>
+      [...log.writers()].flatMap((writer) =>
+        log
+          .pages(writer)
+          .flatMap(({ entries }) =>
+            entries.flatMap(({ kind, body }) => (kind === deadLetterKind ? [body as DeadLetterBody] : [])),
+          ),
+      ),
+    /** How often a register was stored. */
+    get flushes() {
+      return flushes;
+    },
+    /** The page of a writer dies: its register says what was stored. */
+    kill(id: string, { stop }: { stop: () => void }): void {
+      const stored = disk.get(id);
+      stop();
+      if (stored) publish(id, stored);
+      else records.delete(id);
     },
     /** Opens a consumer of a writer; what it handles is listed as `content attempt`. */
     consume(
@@ -102,13 +148,10 @@ export function createWorld() {
         resumed = true,
         handle = () => undefined,
         start = "start",
-        onGap,
-      }: {
-        filter?: MessageFilter;
+        group,
+        ...others
+      }: Partial<Omit<ConsumerOptions, "name" | "handler">> & {
         name?: string;
-        resumed?: boolean;
-        start?: ConsumerStart;
-        onGap?: GapHandler;
         handle?: (message: ReceivedMessage, context: HandlerContext) => unknown;
       } = {},
     ) {
@@ -118,24 +161,35 @@ export function createWorld() {
         id,
         register: () => records.get(id),
         setRegister: (record: RegisterRecord) => publish(id, record),
+        append({ kind, body }: EntryRecord) {
+          const made = append(id, [body as object], { kind });
+          return { id: made, shown: async () => undefined };
+        },
+        async flush() {
+          flushes++;
+          const record = records.get(id);
+          if (record) disk.set(id, structuredClone(record));
+        },
       } as unknown as Pen;
       const handled: string[] = [];
-      const key = consumerName(filter, name);
+      const key = consumerName(filter, name, { group });
       const stop = openConsumer({
         name: key,
         filter,
         start,
-        onGap,
+        group,
         writer,
         resumed,
         documents,
         clock,
-        resolve: async (message) => message as ReceivedMessage,
+        resolve: (message) => message as ReceivedMessage,
+        giveUp: deadLetterWriter(writer),
         onProblem: (error) => problems.push(error),
-        async handler(message, context) {
+        handler(message, context) {
           handled.push(`${JSON.stringify(message.content)} ${context.attempt}`);
-          await handle(message, context);
+          return handle(message, context);
         },
+        ...others,
       });
       return { handled, stop, key, position: (lane: string) => records.get(id)?.consumers[key]?.lanes[lane] };
     },

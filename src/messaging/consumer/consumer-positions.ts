@@ -23,10 +23,8 @@ export function withoutServed(
 export interface ConsumerPositions {
   /** Where it is in a lane, and before anything of it was passed, where it begins; another one once the lane is forgotten. */
   cursor(lane: string): LaneCursor;
-  /** Of the cursor. */
+  /** The same in the words of a register. */
   at(lane: string): LanePosition;
-  /** Goes on to a position that was made of the present one. */
-  pass(lane: string, to: LanePosition): void;
   /** Past what retention took. */
   jump(lane: string, below: number): void;
   /** Whether it is known where the consumer begins in a lane. */
@@ -40,8 +38,6 @@ export interface ConsumerPositions {
   beganAt(lane: string): number | undefined;
   /** Takes over what another writer's register says of this very consumer; tells whether that was news. */
   learn(writer: string): boolean;
-  /** Whether another writer's register says that it handles for this very consumer. */
-  isServedBy(writer: string): boolean;
   /** The agent's other registers are known, as far as they can be told. */
   caughtUp(): void;
   publish(): void;
@@ -70,6 +66,8 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   const { name, declared, group, start, since, writer, documents, onForgotten } = options;
   const agent = agentOf(writer.id);
   const cursors = new Map<string, LaneCursor>();
+  /** Lanes that have a position: asked for at each message, until the lanes are settled. */
+  const begun = new Set<string>();
   /** Lanes that departed in this session: an older register of another writer does not bring them back. */
   const departed = new Set<string>();
   /** Lanes in whose sealed part the consumer begins, at a place that is still looked for. */
@@ -108,8 +106,11 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   }
 
   function hasBegun(lane: string): boolean {
+    if (begun.has(lane)) return true;
     const cursor = cursors.get(lane);
-    return cursor !== undefined && !samePosition(cursor.record(), laneStart);
+    if (!cursor || samePosition(cursor.record(), laneStart)) return false;
+    begun.add(lane);
+    return true;
   }
 
   /** Before the first join a lane that is not here may only not have come yet. */
@@ -121,6 +122,7 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   function forgetGone(): void {
     for (const lane of [...cursors.keys()].filter(isGone)) {
       cursors.delete(lane);
+      begun.delete(lane);
       unplaced.delete(lane);
       onForgotten(lane);
     }
@@ -195,7 +197,6 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
   return {
     cursor,
     at: (lane) => cursor(lane).record(),
-    pass: (lane, to) => void cursors.set(lane, createLaneCursor(to)),
     jump: (lane, below) => cursorOf(lane).jump(below),
     isPlaced(lane) {
       if (unplaced.has(lane) && hasBegun(lane)) unplaced.delete(lane);
@@ -205,7 +206,6 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
     place: (lane, signal) => (unplaced.has(lane) ? seek(lane, signal) : undefined),
     beganAt: (lane) => (isNew && !hasBegun(lane) ? since : undefined),
     learn,
-    isServedBy: (id) => isServed(sharedBy(id), group),
     caughtUp() {
       isNew ??= true;
       if (isNew) for (const lane of documents.registers().keys()) begin(lane);

@@ -1,6 +1,12 @@
 import type { Clock, FlockError, Undo } from "../../base/index.ts";
 import type { Documents, Entry, Pen } from "../../crdt/index.ts";
-import { agentOf, type DeadLetterBody, formatPageName, maxAhead, parseEntryId } from "../../protocol/index.ts";
+import {
+  agentOf,
+  type DeadLetterBody,
+  formatPageName,
+  maxAhead,
+  parseEntryId,
+} from "../../protocol/index.ts";
 import { compileFilter, declaredOf, type MessageFilter } from "../filter/filter.ts";
 import type { Message, ReceivedMessage } from "../message/message.ts";
 import { type ConsumerDelivery, deliveryRules } from "./consumer-delivery.ts";

@@ -79,7 +79,9 @@ export function createAttempt({ number, onWord, onWorking }: AttemptOptions): At
     nak({ delayMs } = {}) {
       if (delayMs !== undefined && !(delayMs >= 0 && Number.isFinite(delayMs))) {
         const why = `A message can't wait for ${delayMs}: use milliseconds from 0 on.`;
-        throw new FlockError("messaging/invalid-options", why, { details: { name: "delayMs", value: delayMs } });
+        throw new FlockError("messaging/invalid-options", why, {
+          details: { name: "delayMs", value: delayMs },
+        });
       }
       settle({ kind: "nak", delayMs });
     },

@@ -181,7 +181,8 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
 
   function unprovided(delivery: D, failure: unknown): void {
     const isUnreadable =
-      isFlockError(failure, "messaging/invalid-content") || isFlockError(failure, "messaging/invalid-message");
+      isFlockError(failure, "messaging/invalid-content") ||
+      isFlockError(failure, "messaging/invalid-message");
     if (isUnreadable || isFlockError(failure, "crdt/history-lost")) {
       const attempts = triesOf(delivery);
       abandon(delivery, { outcome: "unreadable", reason: failure.message, attempts, cause: failure });
@@ -349,7 +350,8 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     refuse,
     cancel(delivery) {
       const { messageId, attempt } = delivery;
-      if (attempt) attempt.abort(new FlockError("messaging/cancelled", `The request ${messageId} was taken back.`));
+      if (attempt)
+        attempt.abort(new FlockError("messaging/cancelled", `The request ${messageId} was taken back.`));
       else if (delivery.slot || awaited.delete(delivery)) schedule.defer(delivery, now());
     },
     store() {
@@ -362,7 +364,10 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       for (const [delivery, at] of inFlight) {
         if (at > time) break;
         const what = `Nothing was said of ${delivery.messageId} for ${rules.ackWaitMs} ms`;
-        const failure = new FlockError("messaging/ack-timeout", `${what}: call working() where it takes longer.`);
+        const failure = new FlockError(
+          "messaging/ack-timeout",
+          `${what}: call working() where it takes longer.`,
+        );
         delivery.attempt?.abort(failure);
         delivery.attempt?.settle({ kind: "failed", cause: failure });
       }

@@ -60,31 +60,6 @@ export function isReached(
   );
 }
 
-/** The entry to handle next; undefined where none is here, or one before it is still to come. */
-export function nextAt(
-  position: LanePosition,
-  pages: readonly LanePage[],
-): { page: LanePage; index: number } | undefined {
-  for (const page of pages) {
-    const floor = floorOf(position, page.name, pages);
-    if (floor < page.entries.length) {
-      return isReached(position, page, pages) ? { page, index: floor } : undefined;
-    }
-  }
-  return undefined;
-}
-
-/** The position past an entry; pages that are done for good are forgotten. */
-export function advance(
-  position: LanePosition,
-  pages: readonly LanePage[],
-  page: PageName,
-  index: number,
-): LanePosition {
-  const marked = { ...position.pages, [formatPageName(page)]: index + 1 };
-  return forget(raise({ ...position, pages: marked }, pages), pages);
-}
-
 /**
  * Raises `below` past page numbers whose every known page is done and that a later page says are complete. That later
  * page is marked: it names the pages that the position has passed, should others of their numbers come late. A page that

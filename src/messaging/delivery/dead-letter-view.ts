@@ -10,7 +10,7 @@ import {
   redriveKind,
   redriveSchema,
 } from "../../protocol/index.ts";
-import { blockOf, letterKey } from "./letter-blocks.ts";
+import { letterKey, placeOf } from "./letter-blocks.ts";
 
 /** Who asked for a message to be handled again. */
 export interface Redrive {
@@ -33,8 +33,8 @@ export type Letter = Pick<DeadLetterBody, "outcome" | "reason" | "attempts"> & {
   readonly redrive?: Redrive;
 };
 
-/** Letters by the ids of their messages. */
-export type Letters = { readonly [message: string]: Letter };
+/** Letters by the offsets of their messages in the block. */
+export type Letters = { readonly [offset: number]: Letter };
 
 /**
  * The dead letters of a room, by agent, consumer and block of messages. Nobody speaks for another agent's consumer; whether
@@ -42,13 +42,16 @@ export type Letters = { readonly [message: string]: Letter };
  * kept in the snapshot instead, because pages that are held live for each open one would be most of a lane.
  */
 export const deadLetterView = defineView<Letters>({
-  key(entry) {
-    if (entry.kind === deadLetterKind) {
-      const death = readDeath(entry);
-      return death && letterKey({ ...death, id: death.messages[0] as string });
+  key({ kind, body, writer }) {
+    if (kind === deadLetterKind) {
+      const death = z.safeParse(deadLetterSchema, body);
+      const agent = agentOf(writer);
+      const place = death.success ? placeOf(death.data.messages[0] as string) : undefined;
+      return death.success && agent && place && letterKey({ agent, consumer: death.data.consumer }, place);
     }
-    const asked = entry.kind === redriveKind ? readRedrive(entry) : undefined;
-    return asked && letterKey({ ...asked, id: asked.message });
+    const asked = kind === redriveKind ? z.safeParse(redriveSchema, body) : undefined;
+    const place = asked?.success ? placeOf(asked.data.message) : undefined;
+    return asked?.success && place ? letterKey(asked.data, place) : undefined;
   },
   init: () => ({}),
   step: (letters, entry) => (entry.kind === deadLetterKind ? bury(letters, entry) : raise(letters, entry)),
@@ -57,42 +60,34 @@ export const deadLetterView = defineView<Letters>({
 
 /** A death stands until the message is asked for again: who crashed, or was apart, may say it twice. */
 function bury(letters: Letters, entry: Entry): Letters {
-  const death = readDeath(entry);
-  if (!death) return letters;
-  const { messages, outcome, reason, attempts } = death;
-  const block = blockOf(messages[0] as string);
-  const after: Record<string, Letter> = { ...letters };
+  // What has a key fits the schema.
+  const { messages, outcome, reason, attempts } = entry.body as DeadLetterBody;
+  const letter = {
+    outcome,
+    reason,
+    attempts,
+    by: entry.writer,
+    at: timestampToMs(entry.clock),
+    entry: entry.id,
+  };
+  const after: { [offset: number]: Letter } = { ...letters };
+  let spoken: string | undefined;
   for (const message of messages) {
-    const before = letters[message];
-    if (blockOf(message) !== block || (before && !before.redrive)) continue;
-    after[message] = {
-      outcome,
-      reason,
-      attempts,
-      by: entry.writer,
-      at: timestampToMs(entry.clock),
-      entry: entry.id,
-    };
+    const place = placeOf(message);
+    spoken ??= place?.block;
+    if (!place || place.block !== spoken) continue;
+    const before = letters[place.offset];
+    if (!before || before.redrive) after[place.offset] = letter;
   }
   return after;
 }
 
 /** Only what is dead can be asked for again; of several who ask, the last is waited for. */
 function raise(letters: Letters, entry: Entry): Letters {
-  const asked = readRedrive(entry);
-  const before = asked && letters[asked.message];
-  if (!before) return letters;
+  const { message } = entry.body as RedriveBody;
+  const { offset } = placeOf(message) ?? {};
+  const before = offset === undefined ? undefined : letters[offset];
+  if (offset === undefined || !before) return letters;
   const redrive: Redrive = { by: entry.writer, at: timestampToMs(entry.clock), entry: entry.id };
-  return { ...letters, [asked.message]: { ...before, redrive } };
-}
-
-function readDeath({ body, writer }: Entry): (DeadLetterBody & { agent: string }) | undefined {
-  const read = z.safeParse(deadLetterSchema, body);
-  const agent = agentOf(writer);
-  return read.success && agent !== undefined ? { ...read.data, agent } : undefined;
-}
-
-function readRedrive({ body }: Entry): RedriveBody | undefined {
-  const read = z.safeParse(redriveSchema, body);
-  return read.success ? read.data : undefined;
+  return { ...letters, [offset]: { ...before, redrive } };
 }

@@ -1,6 +1,6 @@
 import type { Pen } from "../../crdt/index.ts";
 import { type DeadLetterBody, deadLetterKind, maxDeadLetters } from "../../protocol/index.ts";
-import { blockOf } from "./letter-blocks.ts";
+import { placeOf } from "./letter-blocks.ts";
 
 /**
  * Writes that messages were given up; resolves once that is in the log, and goes into the database before whatever is
@@ -24,7 +24,7 @@ export function deadLetterWriter(pen: Pick<Pen, "append">): DeadLetterWriter {
   let writing: Promise<void> | undefined;
 
   function gather(message: string, said: Gathered["said"], restsOn: readonly string[]): void {
-    const key = JSON.stringify([blockOf(message), said, restsOn]);
+    const key = JSON.stringify([placeOf(message)?.block, said, restsOn]);
     const group = gathered.get(key) ?? { said, restsOn, messages: new Set() };
     gathered.set(key, group);
     group.messages.add(message);

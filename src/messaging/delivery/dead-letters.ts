@@ -1,7 +1,7 @@
 import { type Clock, createEmitter, createStore, type Store, type Undo } from "../../base/index.ts";
 import type { Documents, View } from "../../crdt/index.ts";
 import { deadLetterView, type Letter, type Letters } from "./dead-letter-view.ts";
-import { type LetterName, letterKey, readLetterKey } from "./letter-blocks.ts";
+import { type LetterName, letterKey, nameOf, placeOf } from "./letter-blocks.ts";
 
 /** A message that a consumer gave up, and that nobody has asked it since to handle again. */
 export interface DeadLetter extends LetterName {
@@ -91,11 +91,11 @@ export function openDeadLetters(
   }
 
   function deadOf(key: string): readonly DeadLetter[] {
-    const { agent, consumer } = readLetterKey(key);
     const dead: DeadLetter[] = [];
-    for (const [id, letter] of Object.entries(view?.get(key) ?? {})) {
+    for (const [offset, letter] of Object.entries(view?.get(key) ?? {})) {
       const { outcome, reason, attempts, at, by, redrive } = letter;
-      if (!redrive) dead.push(Object.freeze({ id, agent, consumer, outcome, reason, attempts, at, by }));
+      if (redrive) continue;
+      dead.push(Object.freeze({ ...nameOf(key, Number(offset)), outcome, reason, attempts, at, by }));
     }
     return dead;
   }
@@ -119,8 +119,8 @@ export function openDeadLetters(
       },
     },
     find(name) {
-      const key = letterKey(name);
-      return key === undefined ? undefined : opened()?.get(key)?.[name.id];
+      const place = placeOf(name.id);
+      return place && opened()?.get(letterKey(name, place))?.[place.offset];
     },
     get isReady() {
       opened();

@@ -9,27 +9,38 @@ export interface LetterName {
   readonly consumer: string;
 }
 
+/** Where the letter of a message lies in the view. */
+export interface LetterPlace {
+  /** The id of the first entry of the message's block. */
+  readonly block: string;
+  /** Entries of the block before it. */
+  readonly offset: number;
+}
+
 /**
  * Neighbours in a page share a key of the view: one each would cost a room of 100,000 dead letters some hundred megabytes,
  * one for a whole page would make each letter a copy of all that the page has.
  */
 const blockLength = 64;
 
-/** The block of a page that an entry lies in; undefined where the id is none. */
-export function blockOf(id: string): string | undefined {
+/** Undefined where the id is none of an entry. */
+export function placeOf(id: string): LetterPlace | undefined {
   const address = parseEntryId(id);
-  return address && entryId({ ...address, index: address.index - (address.index % blockLength) });
+  if (!address) return undefined;
+  const offset = address.index % blockLength;
+  return { block: entryId({ ...address, index: address.index - offset }), offset };
 }
 
-/** The key of the view that a letter is under; undefined where the id is none of an entry. */
-export function letterKey({ id, agent, consumer }: LetterName): string | undefined {
-  const block = blockOf(id);
+/** The key of a consumer's letters of a block. */
+export function letterKey({ agent, consumer }: Omit<LetterName, "id">, { block }: LetterPlace): string {
   // Neither an agent nor a block has a space.
-  return block && `${agent} ${block} ${consumer}`;
+  return `${agent} ${block} ${consumer}`;
 }
 
-/** Whose letters a key has. */
-export function readLetterKey(key: string): Omit<LetterName, "id"> {
+/** Whose letter it is that lies at an offset under a key. */
+export function nameOf(key: string, offset: number): LetterName {
   const [agent = "", block = ""] = key.split(" ", 2);
-  return { agent, consumer: key.slice(agent.length + block.length + 2) };
+  const indexAt = block.lastIndexOf("/") + 1;
+  const id = block.slice(0, indexAt) + (Number(block.slice(indexAt)) + offset);
+  return { id, agent, consumer: key.slice(agent.length + block.length + 2) };
 }

@@ -1,9 +1,9 @@
-import { isFlockError } from "../../base/index.ts";
+import { isFlockError, type Timestamp } from "../../base/index.ts";
 import { type Documents, defineView, type Entry, type View } from "../../crdt/index.ts";
 import { agentOf, messageKind, parseEntryId, type Reference } from "../../protocol/index.ts";
 import { type Message, readMessage } from "./message.ts";
 
-/** A message with a key, as the index has it. */
+/** What of a message tells it from others of its key. */
 export type KeyedMessage = Pick<Message, "id" | "type" | "to" | "topic"> & {
   readonly reference?: Pick<Reference, "id">;
 };
@@ -24,7 +24,7 @@ export interface IdempotencyIndex {
   first(agent: string, key: string, signal?: AbortSignal): Promise<KeyedMessage | undefined>;
   /**
    * The message in place of which a consumer passes this one, or waits: another of its key, type and address that is
-   * done, else the one that comes first in the room's order. `isDone` says whether the consumer is past a message.
+   * done, else the one with the earliest clock. `isDone` says whether the consumer is past a message.
    * Undefined where this is the one to handle, as is one without a key.
    */
   duplicateOf(
@@ -38,9 +38,12 @@ export interface IdempotencyIndex {
 /** Replicas that did not know of each other may all have sent one; more of a key than this is no accident. */
 const maxPerKey = 16;
 
-type Known = readonly KeyedMessage[];
+/** A message as the index has it. */
+interface Known extends KeyedMessage {
+  readonly clock: Timestamp;
+}
 
-const keyedMessages = defineView<Known>({
+const keyedMessages = defineView<readonly Known[]>({
   key: (entry) => keyOf(entry),
   init: () => [],
   step(known, entry) {
@@ -56,14 +59,14 @@ const keyedMessages = defineView<Known>({
 /** Creates the index of a room. */
 export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
   const { log, history, views } = documents;
-  let view: View<Known> | undefined;
+  let view: View<readonly Known[]> | undefined;
   let isReady = false;
   /** What the sealed pages of an agent hold, while the view has not read them all. */
-  const sealed = new Map<string, Promise<Map<string, KeyedMessage[]>>>();
+  const sealed = new Map<string, Promise<Map<string, Known[]>>>();
   // What was out of reach may be had now.
   const stop = documents.online.subscribe(() => sealed.clear());
 
-  function open(): View<Known> {
+  function open(): View<readonly Known[]> {
     if (view) return view;
     view = views.open(keyedMessages);
     view.ready.then(
@@ -76,11 +79,8 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
     return view;
   }
 
-  async function readSealed(
-    agent: string,
-    signal: AbortSignal | undefined,
-  ): Promise<Map<string, KeyedMessage[]>> {
-    const found = new Map<string, KeyedMessage[]>();
+  async function readSealed(agent: string, signal: AbortSignal | undefined): Promise<Map<string, Known[]>> {
+    const found = new Map<string, Known[]>();
     for (const writer of writersOf(agent)) {
       try {
         for await (const { entries } of history.pagesFrom(writer, { signal })) {
@@ -99,21 +99,29 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
     return [...writers].filter((writer) => agentOf(writer) === agent);
   }
 
-  async function known(agent: string, key: string, signal: AbortSignal | undefined): Promise<Known> {
+  async function known(
+    agent: string,
+    key: string,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Known[]> {
     const index = open();
     const name = `${agent}|${key}`;
     const found = isReady
       ? ((await index.fetch(name, signal && { signal })) ?? [])
       : await unready(agent, name, signal);
-    return found.filter(isKept);
+    return found.filter(isKept).sort(compareKnown);
   }
 
-  async function unready(agent: string, name: string, signal: AbortSignal | undefined): Promise<Known> {
+  async function unready(
+    agent: string,
+    name: string,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Known[]> {
     const reading = sealed.get(agent) ?? readSealed(agent, signal);
     sealed.set(agent, reading);
     reading.catch(() => sealed.delete(agent));
     const before = (await reading).get(name) ?? [];
-    const live = new Map<string, KeyedMessage[]>();
+    const live = new Map<string, Known[]>();
     for (const writer of writersOf(agent)) {
       for (const { entries } of log.pages(writer)) for (const entry of entries) note(live, entry);
     }
@@ -122,7 +130,7 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
   }
 
   /** A key lasts as long as its lane. */
-  function isKept({ id }: KeyedMessage): boolean {
+  function isKept({ id }: Known): boolean {
     const address = parseEntryId(id);
     return address !== undefined && address.page.number >= (history.marks(address.writer)?.first ?? 0);
   }
@@ -147,6 +155,12 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
   };
 }
 
+/** The same whatever part of history has been read, as no two may each wait for the other. */
+function compareKnown(a: Known, b: Known): number {
+  if (a.clock !== b.clock) return a.clock - b.clock;
+  return a.id < b.id ? -1 : Number(a.id > b.id);
+}
+
 /** The key of a message's entry; a look at the body first, because most have none. */
 function keyOf(entry: Entry): string | undefined {
   const { kind, body } = entry;
@@ -156,12 +170,13 @@ function keyOf(entry: Entry): string | undefined {
   return message && `${message.from}|${message.idempotencyKey}`;
 }
 
-function keyedOf(entry: Entry): KeyedMessage | undefined {
+function keyedOf(entry: Entry): Known | undefined {
   const message = readMessage(entry);
   if (!message) return undefined;
   const { id, type, to, topic, reference } = message;
   return {
     id,
+    clock: entry.clock,
     type,
     ...(to !== undefined && { to }),
     ...(topic !== undefined && { topic }),
@@ -169,7 +184,7 @@ function keyedOf(entry: Entry): KeyedMessage | undefined {
   };
 }
 
-function note(found: Map<string, KeyedMessage[]>, entry: Entry): void {
+function note(found: Map<string, Known[]>, entry: Entry): void {
   const name = keyOf(entry);
   const keyed = name === undefined ? undefined : keyedOf(entry);
   if (name === undefined || !keyed) return;

@@ -16,7 +16,7 @@ import type { Call, ServiceCaller } from "./call-here.ts";
 import { expired } from "./deadline.ts";
 import { serviceType } from "./define-service.ts";
 import type { Exchange } from "./exchanges.ts";
-import { readReport } from "./progress.ts";
+import { readReport, tellProgress } from "./progress.ts";
 import { isErrorReply } from "./request.ts";
 import { firstOffer, type SignalCallEffect, type SignalCallEvent, stepSignalCall } from "./signal-call.ts";
 
@@ -84,7 +84,7 @@ export function callElsewhere(
       else if (heard.kind === "service-answer") take({ type: "answered", answer: heard.answer });
       else if (heard.kind === "service-progress" && onProgress && target !== undefined) {
         const report = readReport(heard.report);
-        if (report) onProgress({ ...report, from: agentOf(target) ?? target, at: clock.now() });
+        if (report) tellProgress(onProgress, { ...report, from: agentOf(target) ?? target, at: clock.now() });
       }
     }
 
@@ -107,7 +107,7 @@ export function callElsewhere(
     function onAbort(): void {
       if (hasEnded) return;
       say({ kind: "service-cancel", service: name, call });
-      exchange?.cancel(signal?.reason);
+      exchange?.cancel(signal?.reason, { satisfied: false });
       fail(signal?.reason);
     }
 

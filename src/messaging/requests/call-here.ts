@@ -3,7 +3,7 @@ import type { Documents } from "../../crdt/index.ts";
 import type { Json } from "../../protocol/index.ts";
 import { expired } from "./deadline.ts";
 import type { Exchanges } from "./exchanges.ts";
-import { createProgressReporter, type Progress } from "./progress.ts";
+import { createProgressReporter, type Progress, tellProgress } from "./progress.ts";
 import type { ServiceDesk, ServiceOffer } from "./service-desk.ts";
 import type { Executed, Running } from "./service-execution.ts";
 
@@ -29,19 +29,19 @@ export interface Call {
 }
 
 /** Calls an agent of this room object; undefined where it stops serving before there is an answer. */
-export async function callHere(
+export function callHere(
   { agent, clock, exchanges }: ServiceCaller,
   offer: ServiceOffer,
   what: string,
   { method, input, expiresAt, signal, onProgress }: Call,
 ): Promise<Executed | undefined> {
-  // A method that is called never runs in the turn of its caller, wherever it is.
-  await Promise.resolve();
   return new Promise((resolve, reject) => {
     const from = offer.agent;
     const reporter =
       onProgress &&
-      createProgressReporter(clock, (report) => onProgress({ ...report, from, at: clock.now() }));
+      createProgressReporter(clock, (report) =>
+        tellProgress(onProgress, { ...report, from, at: clock.now() }),
+      );
     let run: Running | undefined;
     let hasEnded = false;
 

@@ -12,7 +12,7 @@ import { type Message, type ReceivedMessage, readMessage } from "../message/mess
 import type { OutgoingMessage, RoledMessage } from "../message/outgoing.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { expired } from "./deadline.ts";
-import { type Progress, readProgress } from "./progress.ts";
+import { type Progress, readProgress, tellProgress } from "./progress.ts";
 
 /** A message that asks: its deadline is that of the request, and each is asked by itself. */
 export type OutgoingRequest = Omit<OutgoingMessage, "ttlMs" | "idempotencyKey">;
@@ -22,7 +22,7 @@ export interface Exchange {
   /** Nobody waits any more. With `satisfied`, replies that come later are superfluous; else they are late. */
   end(options: { satisfied: boolean }): void;
   /** Ends it and takes the request back, wherever it is handled. */
-  cancel(reason: unknown): void;
+  cancel(reason: unknown, options: { satisfied: boolean }): void;
 }
 
 export interface ExchangeOptions {
@@ -41,6 +41,8 @@ export interface ExchangeOptions {
 export interface Exchanges {
   /** Sends a request. Nothing is told before this returns. */
   begin(message: OutgoingRequest, options: ExchangeOptions): Exchange;
+  /** @throws `room/closed` */
+  assertOpen(): void;
   /** Has something else that waits fail with `room/closed` when the agent closes. */
   whileOpen: Attendance<(failure: FlockError) => void>["enter"];
   close(): void;
@@ -52,7 +54,7 @@ export interface ExchangesOptions {
   clock: Clock;
   send(message: RoledMessage): Promise<{ readonly id: string }>;
   /** Gives a reply its content. */
-  resolve(message: Message, signal: AbortSignal): Promise<ReceivedMessage>;
+  resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage>;
   /** Opens the durable consumer of the replies to this agent. */
   openReplies(handle: (reply: ReceivedMessage) => Promise<void>): Undo;
   /** Whether this writer has asked before. */
@@ -87,6 +89,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
   const early: Entry[] = [];
   let stopWatching: Undo | undefined;
   let stopReplies: Undo | undefined;
+  let isClosed = false;
 
   function watch(): void {
     stopReplies ??= openReplies(settleReply);
@@ -99,6 +102,10 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
         else if (sending.size > 0) early.push(entry);
       }
     });
+  }
+
+  function assertOpen(): void {
+    if (isClosed) throw closed();
   }
 
   function rest(): void {
@@ -161,15 +168,15 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       onFailed(failure);
     }
 
-    function cancel(reason: unknown): void {
+    function cancel(reason: unknown, how: { satisfied: boolean }): void {
       if (hasEnded) return;
       cancelledFor = reasonText(reason);
-      end({ satisfied: false });
+      end(how);
       if (id !== undefined) sendCancel(id, cancelledFor);
     }
 
     function onAbort(): void {
-      cancel(signal?.reason);
+      cancel(signal?.reason, { satisfied: false });
       onFailed(signal?.reason);
     }
 
@@ -183,20 +190,27 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       if (!isAsked(message.to, entry.writer)) return;
       if (entry.kind === progressKind) {
         const progress = onProgress && readProgress(entry);
-        if (progress) onProgress(progress);
+        if (progress) tellProgress(onProgress, progress);
         return;
       }
       const reply = readMessage(entry);
       if (!reply) return;
-      void resolve(reply, lifetime.signal).then(deliver, (failure: unknown) => {
+      void bring(reply);
+    }
+
+    async function bring(reply: Message): Promise<void> {
+      try {
+        deliver(await resolve(reply, lifetime.signal));
+      } catch (failure) {
         if (!hasEnded) onUnreadable(failure);
-      });
+      }
     }
 
     async function sendIt(): Promise<void> {
       // In a turn of its own, so that whoever began it has the exchange before it is told anything.
       await Promise.resolve();
       if (hasEnded) return;
+      assertOpen();
       if (signal?.aborted) throw signal.reason;
       if (expiresAt <= clock.now()) throw expired("the request");
       watch();
@@ -243,17 +257,19 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
 
   return {
     begin,
+    assertOpen,
     whileOpen: closing.enter,
     close() {
+      isClosed = true;
       stopReplies?.();
-      for (const fail of closing.list()) {
-        fail(
-          new FlockError("room/closed", "The agent closed before a reply came: ask again when it is open."),
-        );
-      }
+      for (const fail of closing.list()) fail(closed());
       stopWatching?.();
     },
   };
+}
+
+function closed(): FlockError {
+  return new FlockError("room/closed", "The agent closed before a reply came: ask again when it is open.");
 }
 
 /** The request that an entry follows, be it as a reply or as progress, by a look that costs little. */

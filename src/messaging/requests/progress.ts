@@ -29,6 +29,17 @@ export function readProgress(entry: Entry): Progress | undefined {
   return Object.freeze({ ...(report as ProgressReport), from, at: timestampToMs(entry.clock) });
 }
 
+/** Tells a listener, whose failure is the host's to report and nobody's here. */
+export function tellProgress(listener: (progress: Progress) => void, progress: Progress): void {
+  try {
+    listener(progress);
+  } catch (failure) {
+    queueMicrotask(() => {
+      throw failure;
+    });
+  }
+}
+
 /** Tells how far one handling has come. */
 export interface ProgressReporter {
   /** @throws `messaging/invalid-message` */

@@ -128,7 +128,7 @@ export function requestMany(
       });
     },
     async return() {
-      if (!hasEnded) exchange?.cancel("Whoever asked wants no further reply.");
+      if (!hasEnded) exchange?.cancel("Whoever asked wants no further reply.", { satisfied: true });
       replies.length = 0;
       failure = undefined;
       end();

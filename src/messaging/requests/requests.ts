@@ -116,7 +116,7 @@ export interface RequestsOptions {
   random: RandomBytes;
   send(message: RoledMessage): Promise<{ readonly id: string }>;
   respond(message: ReceivedMessage, response: OutgoingResponse): Promise<unknown>;
-  resolve(message: Message, signal: AbortSignal): Promise<ReceivedMessage>;
+  resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage>;
   consume(consumer: RequestConsumer): Undo;
   onProblem(error: FlockError): void;
 }

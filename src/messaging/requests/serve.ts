@@ -168,6 +168,8 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
   }
 
   const stops = [
+    // First, because an agent that serves it already has this refused.
+    consume(handle),
     desk.offer(name, { agent, run: execute, callers }),
     signals.received.on(({ from, to, body }) => {
       // Each service of each agent here hears all of it: a look tells most apart.
@@ -175,7 +177,6 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
       const parsed = z.safeParse(serviceSignalSchema, body);
       if (parsed.success) hear(from, parsed.data);
     }),
-    consume(handle),
   ];
   return () => {
     if (isStopped) return;

@@ -22,7 +22,7 @@ export function createServiceClient<Methods extends Schemas>(
   { name, methods }: Service<Methods>,
   { to, timeoutMs: eachMs = 30_000 }: ServiceOptions,
 ): ServiceClient<Methods> {
-  const { desk, clock } = caller;
+  const { desk, exchanges, clock } = caller;
 
   async function invoke(
     method: string,
@@ -34,6 +34,9 @@ export function createServiceClient<Methods extends Schemas>(
     const what = `${name}.${method}`;
     const plain = toPlain(input, `The input of ${what}`);
     const expiresAt = deadlineOf(clock, "timeoutMs", timeoutMs, within?.expiresAt);
+    // A method never runs in the turn of its caller, wherever it is.
+    await Promise.resolve();
+    exchanges.assertOpen();
     if (signal?.aborted) throw signal.reason;
     if (expiresAt <= clock.now()) throw expired(what);
     const call: Call = { method, input: plain, expiresAt, signal, onProgress };
