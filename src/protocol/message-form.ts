@@ -26,8 +26,8 @@ import { type Reference, readReference } from "./reference.ts";
 export type UnknownFields = "drop" | "refuse";
 
 /**
- * Copies the fields of a message's body that are there into `target`; returns the bytes of its content, or undefined
- * where it does not fit the schema, and `target` is then of no use.
+ * Copies the fields of a message's body that are there into `target`, which may have the schema's version already;
+ * returns the bytes of its content, or undefined where it does not fit the schema, and `target` is then of no use.
  */
 export function copyMessageBody(
   source: object,
@@ -39,7 +39,7 @@ export function copyMessageBody(
   let addressees = 0;
   let contents = 0;
   let hasType = false;
-  let hasVersion = false;
+  let hasVersion = target.schemaVersion !== undefined;
   for (const name of Object.keys(fields)) {
     const value = fields[name];
     switch (name) {

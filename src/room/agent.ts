@@ -211,14 +211,22 @@ export function createAgent(options: AgentOptions): Agent {
   const streams = createStreams({ writer, log: documents.log, refs, outbox, clock });
   scope.add(() => streams.close());
 
-  const responder = createResponder({ writer, clock });
+  const responder = createResponder({
+    writer,
+    clock,
+    send: (message, response) => agent.respond(message, response),
+  });
   scope.add(() => responder.close());
 
-  function assertOpen(): void {
-    if (scope.closed) throw new FlockError("room/closed", `The agent ${name} is closed: open it again.`);
+  function closed(): FlockError {
+    return new FlockError("room/closed", `The agent ${name} is closed: open it again.`);
   }
 
-  function resolve(message: Message, signal: AbortSignal): Promise<ReceivedMessage> {
+  function assertOpen(): void {
+    if (scope.closed) throw closed();
+  }
+
+  function resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage> {
     return resolveContent(message, { refs, types }, signal);
   }
 
@@ -228,10 +236,7 @@ export function createAgent(options: AgentOptions): Agent {
       return writer.id;
     },
     capabilities,
-    async send(message) {
-      assertOpen();
-      return outbox.send(message);
-    },
+    send: (message) => (scope.closed ? Promise.reject(closed()) : outbox.send(message)),
     async respond(message, response) {
       assertOpen();
       const role = message.role === "request" ? ({ role: "reply" } as const) : {};
@@ -257,6 +262,7 @@ export function createAgent(options: AgentOptions): Agent {
         filter,
         group,
         handler,
+        responder,
         onGap,
         start: consumerStart(from ?? (filter.topic === undefined ? "start" : "live")),
         writer,
@@ -317,24 +323,8 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     random,
     send: outbox.send,
-    respond: agent.respond,
     resolve,
-    consume: ({ filter, handler, ...consumer }) =>
-      agent.onMessage(
-        filter,
-        async (message, context) => {
-          try {
-            await handler(message, {
-              signal: context.signal,
-              working: () => undefined,
-              progress: (report) => responder.progress(message, report),
-            });
-          } finally {
-            responder.settled(message);
-          }
-        },
-        consumer,
-      ),
+    consume: ({ filter, handler, ...consumer }) => agent.onMessage(filter, handler, consumer),
     onProblem,
   });
   scope.add(requests.close);

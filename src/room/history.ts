@@ -1,7 +1,7 @@
 import { FlockError, parseWriterId, timestampFromMs, timestampToMs } from "../base/index.ts";
 import type { Documents, Entry } from "../crdt/index.ts";
 import { type Message, readMessage } from "../messaging/index.ts";
-import { type Json, type JsonObject, messageKind } from "../protocol/index.ts";
+import { agentOf, type Json, type JsonObject, messageKind } from "../protocol/index.ts";
 import { mergeSources } from "./history-merge.ts";
 import { type HistoryCursor, placeOf } from "./history-order.ts";
 import { type HistoryRange, inOrder, sourcesOf } from "./history-sources.ts";
@@ -10,7 +10,7 @@ import { type HistoryRange, inOrder, sourcesOf } from "./history-sources.ts";
 export interface HistoryFilter {
   /** What an agent said: `planner` for every principal's, or `alice.planner`. */
   from?: string;
-  /** Messages that name an agent; for `alice.planner` those to every `planner` too. */
+  /** Messages that name an agent, or a writer of it; for `alice.planner` those to every `planner` too. */
   to?: string;
   /** What one writer said. */
   writer?: string;
@@ -151,5 +151,5 @@ function fits({ kind, body }: Entry, filter: HistoryFilter): boolean {
   if (filter.type !== undefined && filter.type !== type) return false;
   if (filter.topic !== undefined && filter.topic !== topic) return false;
   if (filter.conversation !== undefined && filter.conversation !== conversation) return false;
-  return filter.to === undefined || (typeof to === "string" && namesAgent(filter.to, to));
+  return filter.to === undefined || (typeof to === "string" && namesAgent(filter.to, agentOf(to) ?? to));
 }

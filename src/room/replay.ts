@@ -1,6 +1,7 @@
 import { FlockError, parseWriterId } from "../base/index.ts";
 import type { Documents } from "../crdt/index.ts";
 import { type DeliveryBoard, type Message, matchesRecord } from "../messaging/index.ts";
+import { everyone } from "../protocol/index.ts";
 import { type HistoryOptions, type HistoryRecord, namesAgent, readHistory } from "./history.ts";
 
 /** Whose work is to be replayed. */
@@ -36,8 +37,9 @@ export function readReplay(
   }
 
   function isTold(message: Message): boolean {
-    if (message.to !== undefined) return namesAgent(name, message.to);
+    if (message.to !== undefined && message.to !== everyone) return namesAgent(name, agentOf(message.to));
     if (isOf(message.writer)) return false;
+    if (message.to === everyone) return true;
     for (const [id, { consumers }] of documents.registers()) {
       if (!isOf(id)) continue;
       if (Object.values(consumers).some(({ filter }) => matchesRecord(filter, message, id))) return true;

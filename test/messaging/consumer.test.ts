@@ -98,7 +98,7 @@ describe("order and redelivery", () => {
     const consumer = world.consume(critic, { handle: () => slow.passed });
     world.arrive(planner, { to: "critic", content: 1 });
     await settle();
-    expect(consumer.position(planner)).toBeUndefined();
+    expect(consumer.position(planner)).toEqual({ below: 0, pages: {}, tries: { "0-7/0": 1 } });
     slow.open();
     await settle();
     expect(consumer.position(planner)).toEqual({ below: 0, pages: { "0-7": 1 } });
@@ -142,10 +142,10 @@ describe("order and redelivery", () => {
     before.stop();
     never.open();
     await settle();
-    expect(before.position(planner)).toEqual({ below: 0, pages: { "0-7": 1 } });
+    expect(before.position(planner)).toEqual({ below: 0, pages: { "0-7": 1 }, tries: { "0-7/1": 1 } });
     const after = world.consume(critic);
     await settle();
-    expect(after.handled).toEqual(["2 1"]);
+    expect(after.handled).toEqual(["2 2"]);
     const another = world.consume(critic, { name: "another" });
     await settle();
     expect(another.handled).toEqual(["1 1", "2 1"]);
@@ -153,22 +153,24 @@ describe("order and redelivery", () => {
 
   it("MSG-12: a consumer that stops aborts its signal, waits for nothing and leaves no timer", async () => {
     const world = createWorld();
-    let signal: AbortSignal | undefined;
+    const signals: AbortSignal[] = [];
     const consumer = world.consume(critic, {
-      handle(_, context) {
-        signal = context.signal;
-        throw new Error("fails");
+      handle({ content }, context) {
+        signals.push(context.signal);
+        if (content === 1) throw new Error("fails");
+        return new Promise(() => undefined);
       },
     });
     world.arrive(planner, { to: "critic", content: 1 });
+    world.arrive(writer, { to: "critic", content: 2 });
     await settle();
-    expect(world.clock.delays()).toHaveLength(1);
+    expect(world.clock.delays()).toEqual([500]);
     consumer.stop();
-    expect([signal?.aborted, world.clock.delays()]).toEqual([true, []]);
-    world.arrive(planner, { to: "critic", content: 2 });
+    expect([signals.map(({ aborted }) => aborted), world.clock.delays()]).toEqual([[false, true], []]);
+    world.arrive(planner, { to: "critic", content: 3 });
     world.clock.advance(60_000);
     await settle();
-    expect(consumer.handled).toEqual(["1 1"]);
+    expect(consumer.handled).toEqual(["1 1", "2 1"]);
   });
 });
 

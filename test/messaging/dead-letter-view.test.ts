@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { timestampFromMs } from "../../src/base/index.ts";
 import { type Entry, foldEntries, type ViewDefinition } from "../../src/crdt/index.ts";
 import { deadLetterView, type Letter, type Letters } from "../../src/messaging/delivery/dead-letter-view.ts";
-import { nameOf } from "../../src/messaging/delivery/letter-blocks.ts";
+import { readLetterKey } from "../../src/messaging/delivery/letter-blocks.ts";
 import type { Json } from "../../src/protocol/index.ts";
 
 const critic = "anon.critic.AAAAAAAAAAA";
@@ -48,12 +48,12 @@ const died = (messages: readonly string[], over: object = {}) => ({
 
 /** What is dead, as `agent consumer message`. */
 function deadOf(entries: readonly Entry[], view: ViewDefinition<Letters> = deadLetterView): string[] {
-  return [...foldEntries(view, entries)].flatMap(([key, letters]) =>
-    Object.entries(letters).flatMap(([offset, { redrive }]) => {
-      const { id, agent, consumer } = nameOf(key, Number(offset));
-      return redrive ? [] : `${agent} ${consumer} ${id}`;
-    }),
-  );
+  return [...foldEntries(view, entries)].flatMap(([key, letters]) => {
+    const { agent, consumer, idAt } = readLetterKey(key);
+    return Object.entries(letters).flatMap(([offset, { redrive }]) =>
+      redrive ? [] : `${agent} ${consumer} ${idAt(Number(offset))}`,
+    );
+  });
 }
 
 function letterOf(entries: readonly Entry[]): Letter | undefined {

@@ -3,7 +3,7 @@ import { timestampFromMs } from "../../src/base/index.ts";
 import type { Entry } from "../../src/crdt/index.ts";
 import { type ConsumerStart, seekStart, startOf } from "../../src/messaging/consumer/history-start.ts";
 import { createLaneCursor } from "../../src/messaging/consumer/lane-cursor.ts";
-import { laneStart } from "../../src/messaging/consumer/position.ts";
+import { laneStart } from "../../src/messaging/consumer/position-union.ts";
 import { type Contents, writeLongLane } from "./sealed-world.ts";
 import { createWorld } from "./world.ts";
 

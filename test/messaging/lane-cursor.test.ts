@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { LoggedPage } from "../../src/crdt/index.ts";
 import { createLaneCursor, type LaneCursor } from "../../src/messaging/consumer/lane-cursor.ts";
-import { laneStart } from "../../src/messaging/consumer/position.ts";
+import { laneStart } from "../../src/messaging/consumer/position-union.ts";
 import { absorb, contains, include } from "../../src/messaging/consumer/ranges.ts";
 import { type LanePosition, maxAhead } from "../../src/protocol/index.ts";
 import {

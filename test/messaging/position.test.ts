@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { isDone, samePosition, union } from "../../src/messaging/consumer/position.ts";
+import { isDone } from "../../src/messaging/consumer/position.ts";
+import { samePosition, union } from "../../src/messaging/consumer/position-union.ts";
 import type { LanePosition } from "../../src/protocol/index.ts";
 
 const name = fc

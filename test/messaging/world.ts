@@ -6,6 +6,7 @@ import { createEntryLog } from "../../src/crdt/lanes/entry-log.ts";
 import { consumerName } from "../../src/messaging/filter/filter.ts";
 import {
   type ConsumerOptions,
+  createResponder,
   deadLetterWriter,
   type HandlerContext,
   openConsumer,
@@ -78,6 +79,13 @@ export function createWorld() {
     return `${from}/0-7/${before}`;
   }
 
+  const messageOf = (body: object): object => ({
+    schemaVersion: "1.0",
+    ...(!("reference" in body) && { content: null }),
+    type: "QUERY",
+    ...body,
+  });
+
   function publish(writer: string, record: RegisterRecord): void {
     records.set(writer, record);
     registerChanged.emit(writer);
@@ -109,15 +117,11 @@ export function createWorld() {
       ),
     /** Something arrives in a writer's lane: a message unless `kind` says otherwise. It gives the entry's id. */
     arrive(from: string, body: object, { kind = "message", clock }: Arriving = {}): string {
-      const message = { schemaVersion: "1.0", content: null, type: "QUERY", ...body };
-      return append(from, [kind === "message" ? message : body], { kind, clock });
+      return append(from, [kind === "message" ? messageOf(body) : body], { kind, clock });
     },
     /** Messages arrive at once. */
     arriveAll(from: string, bodies: readonly object[]): void {
-      append(
-        from,
-        bodies.map((body) => ({ schemaVersion: "1.0", content: null, type: "QUERY", ...body })),
-      );
+      append(from, bodies.map(messageOf));
     },
     /** What was given up, as the lanes say it: `outcome attempts: messages`. */
     letters: () =>
@@ -184,6 +188,11 @@ export function createWorld() {
         clock,
         resolve: (message) => message as ReceivedMessage,
         giveUp: deadLetterWriter(writer),
+        responder: createResponder({
+          writer,
+          clock,
+          send: () => Promise.reject(new Error("nobody answers")),
+        }),
         onProblem: (error) => problems.push(error),
         handler(message, context) {
           handled.push(`${JSON.stringify(message.content)} ${context.attempt}`);

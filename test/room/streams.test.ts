@@ -102,13 +102,18 @@ describe("streams between rooms", () => {
     expect(reader.end).toEqual(withCode("messaging/stream-failed"));
     await expect(stream.write("more")).rejects.toEqual(withCode("messaging/stream-closed"));
     const again = await simulation.until(room.agent("writer"));
-    const second = await simulation.until(again.openStream(draft));
+    const unopened = again.openStream({ ...draft, content: Uint8Array.of(1) });
+    await simulation.until(again.close());
+    const born = await simulation.until(unopened);
+    await expect(born.write("late")).rejects.toEqual(withCode("messaging/stream-closed"));
+    const third = await simulation.until(room.agent("writer"));
+    const second = await simulation.until(third.openStream(draft));
     const waiting = listen(there, second.id);
     await simulation.until(there.close());
     expect(waiting.end).toEqual(withCode("room/closed"));
     expect(() => there.readStream(second.id)).toThrow(withCode("room/closed"));
     await simulation.until(room.close());
-    await expect(again.openStream(draft)).rejects.toEqual(withCode("room/closed"));
+    await expect(third.openStream(draft)).rejects.toEqual(withCode("room/closed"));
   });
 
   it("STREAM-22: a page that goes away in the middle is told once its writer is opened again, idle streams too", async () => {

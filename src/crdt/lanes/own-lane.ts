@@ -244,17 +244,17 @@ export async function openOwnLane(options: OwnLaneOptions): Promise<OwnLane> {
     const begins = page.length === 0 ? await linksOf(own) : undefined;
     const { taken, clock } = takeQueued(own);
     const named = taken.flatMap(({ references }) => references);
-    const header = {
+    const encoded = taken.map((each) => each.encoded);
+    const batch = {
       first: page.length,
       clock,
       previous: begins?.previous,
       references: named.length > 1 ? [...new Set(named)] : named,
+      entries: encoded.map(({ record }) => record),
     };
     const key = batchKey(page.name, page.ends.length);
-    const encoded = taken.map((each) => each.encoded);
     own.storing = true;
-    const entries = encoded.map(({ record }) => record);
-    const update = page.append({ ...header, entries }, encodeBatch(header, encoded));
+    const update = page.append(batch, encodeBatch(batch, encoded));
     log.take(writer, page);
     const upTo = appended - queue.length;
     shown.advance(upTo);

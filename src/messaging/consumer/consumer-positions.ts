@@ -3,7 +3,7 @@ import type { Documents, Pen } from "../../crdt/index.ts";
 import { agentOf, type ConsumerRecord, type LanePosition } from "../../protocol/index.ts";
 import { type ConsumerStart, seekStart, startOf } from "./history-start.ts";
 import { createLaneCursor, type LaneCursor } from "./lane-cursor.ts";
-import { laneStart, samePosition } from "./position.ts";
+import { laneStart, samePosition } from "./position-union.ts";
 
 /** Whether a handler is open for a consumer, as its writer's register says; `group` is the one that is asked for. */
 export function isServed(consumer: ConsumerRecord | undefined, group?: string): boolean {

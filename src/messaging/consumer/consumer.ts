@@ -9,6 +9,7 @@ import {
 } from "../../protocol/index.ts";
 import { compileFilter, declaredOf, type MessageFilter } from "../filter/filter.ts";
 import type { Message, ReceivedMessage } from "../message/message.ts";
+import type { Responder } from "../requests/responder.ts";
 import { type ConsumerDelivery, deliveryRules } from "./consumer-delivery.ts";
 import { createConsumerPositions } from "./consumer-positions.ts";
 import { createDelivery, type Delivery, type DeliveryLane } from "./delivery.ts";
@@ -17,6 +18,7 @@ import { createHandling, type HandlingOptions } from "./handling.ts";
 import type { ConsumerStart } from "./history-start.ts";
 import { createTurns } from "./history-turns.ts";
 import { createLaneSupply, type GapHandler, type LaneSupply } from "./lane-supply.ts";
+import type { LaneCursor } from "./lane-cursor.ts";
 import type { LanePage } from "./position.ts";
 import { createPublisher } from "./publisher.ts";
 import { createSchedule } from "./schedule.ts";
@@ -28,6 +30,8 @@ export interface ConsumerOptions extends ConsumerDelivery {
   name: string;
   filter: MessageFilter;
   handler: MessageHandler;
+  /** Sends what handlers say to whoever asked. */
+  responder: Responder;
   onGap?: GapHandler | undefined;
   /** Where it begins if no writer of the agent has opened it before. */
   start: ConsumerStart;
@@ -69,6 +73,8 @@ interface ConsumerLane extends DeliveryLane {
   readonly supply: LaneSupply;
   /** What is left of the entries at hand; undefined where they are to be looked at anew. */
   entries: Iterator<{ page: LanePage; index: number }> | undefined;
+  /** Whether the position has moved meanwhile, and so there may be more of them. */
+  hasMoved: boolean;
   isGone: boolean;
 }
 
@@ -117,6 +123,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     agent,
     rules,
     handler: options.handler,
+    responder: options.responder,
     where: filter.where,
     writer,
     history: documents.history,
@@ -130,7 +137,10 @@ export function openConsumer(options: ConsumerOptions): Undo {
     cancelled: options.cancelled,
     giveUp: options.giveUp,
     onDone: pass,
-    onChange: queue,
+    onChange(lane) {
+      if (lane && !lane.isGone) dirty.add(lane);
+      queue();
+    },
     onProblem,
   });
   let caughtUp = resumed;
@@ -162,6 +172,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
       jobs: 0,
       careful: undefined,
       entries: undefined,
+      hasMoved: false,
       isGone: false,
       cursor: () => (made.isGone ? undefined : positions.cursor(id)),
       pages: supply.pages,
@@ -230,11 +241,12 @@ export function openConsumer(options: ConsumerOptions): Undo {
     }
     const cursor = positions.cursor(lane.id);
     const pages = lane.supply.pages();
-    lane.entries ??= cursor.open(pages)[Symbol.iterator]();
     while (schedule.hasRoom(lane)) {
+      lane.entries ??= openEntries(lane, cursor, pages);
       const { done, value } = lane.entries.next();
       if (done) {
         lane.entries = undefined;
+        if (lane.hasMoved) continue;
         atEnd(lane);
         return;
       }
@@ -256,6 +268,11 @@ export function openConsumer(options: ConsumerOptions): Undo {
         return;
       }
     }
+  }
+
+  function openEntries(lane: ConsumerLane, cursor: LaneCursor, pages: readonly LanePage[]) {
+    lane.hasMoved = false;
+    return cursor.open(pages)[Symbol.iterator]();
   }
 
   /** Nothing at hand is left to offer. */
@@ -308,6 +325,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     deliveries.delete(id);
     if (lane.isGone) return;
     positions.cursor(lane.id).pass(lane.supply.pages(), page, index, index + 1);
+    lane.hasMoved = true;
     dirty.add(lane);
     publisher.touch();
     queue();

@@ -1,5 +1,9 @@
 import { FlockError } from "../../base/index.ts";
 import type { ReceivedMessage } from "../message/message.ts";
+import type { OutgoingResponse } from "../message/response.ts";
+import type { SentMessage } from "../message/sent-message.ts";
+import type { ProgressReport } from "../requests/progress.ts";
+import type { Responder } from "../requests/responder.ts";
 
 /**
  * What a handler is told besides the message, and what it may say of its delivery. The first word counts; what is said of
@@ -25,6 +29,22 @@ export interface HandlerContext {
   term(reason: string): void;
   /** The delivery is being worked on: `ackWaitMs` begins anew. */
   working(): void;
+  /**
+   * Sends the answer to the message, as `agent.respond` does.
+   *
+   * @throws as `send`
+   */
+  respond(
+    content: OutgoingResponse["content"],
+    options?: Omit<OutgoingResponse, "content">,
+  ): Promise<SentMessage>;
+  /**
+   * Tells whoever asked how far the handler has come: at most four times a second, and the last word before it answers or
+   * ends.
+   *
+   * @throws `messaging/invalid-message`
+   */
+  progress(report: ProgressReport): void;
 }
 
 /** Handles a message; it is acknowledged when the promise resolves and delivered again when it rejects. */
@@ -48,6 +68,8 @@ export interface Attempt {
 
 export interface AttemptOptions {
   number: number;
+  message: ReceivedMessage;
+  responder: Responder;
   onWord(word: Word): void;
   onWorking(): void;
 }
@@ -55,7 +77,7 @@ export interface AttemptOptions {
 export const acknowledged: Word = { kind: "ack" };
 
 /** Creates an attempt; nothing in it is made before the handler asks for it that costs much. */
-export function createAttempt({ number, onWord, onWorking }: AttemptOptions): Attempt {
+export function createAttempt({ number, message, responder, onWord, onWorking }: AttemptOptions): Attempt {
   let isOver = false;
   let controller: AbortController | undefined;
   let ended: { readonly reason: unknown } | undefined;
@@ -63,6 +85,7 @@ export function createAttempt({ number, onWord, onWorking }: AttemptOptions): At
   function settle(word: Word): void {
     if (isOver) return;
     isOver = true;
+    responder.settled(message);
     onWord(word);
   }
 
@@ -88,6 +111,10 @@ export function createAttempt({ number, onWord, onWorking }: AttemptOptions): At
     term: (reason) => settle({ kind: "term", reason }),
     working() {
       if (!isOver) onWorking();
+    },
+    respond: (content, options) => responder.respond(message, { content, ...options }),
+    progress(report) {
+      if (!isOver) responder.progress(message, report);
     },
   };
 

@@ -2,6 +2,7 @@ import { type Clock, FlockError, isFlockError } from "../../base/index.ts";
 import type { Documents, Pen } from "../../crdt/index.ts";
 import { type DeadLetterBody, maxAhead } from "../../protocol/index.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
+import type { Responder } from "../requests/responder.ts";
 import { type DeliveryRules, retryAfterMs } from "./consumer-delivery.ts";
 import type { Delivery, Verdict } from "./delivery.ts";
 import { acknowledged, createAttempt, type MessageHandler, type Word } from "./handler-context.ts";
@@ -33,6 +34,7 @@ export interface HandlingOptions<D extends Delivery> {
   agent: string;
   rules: DeliveryRules;
   handler: MessageHandler;
+  responder: Responder;
   where: ((message: Message) => boolean) | undefined;
   writer: Pen;
   history: Documents["history"];
@@ -55,8 +57,8 @@ export interface HandlingOptions<D extends Delivery> {
   giveUp(letter: DeadLetterBody, restsOn: readonly string[]): Promise<void>;
   /** The delivery is over, and the position may pass its entry. */
   onDone(delivery: D): void;
-  /** The schedule is to be looked at again. */
-  onChange(): void;
+  /** The schedule is to be looked at again; a lane may have room in it. */
+  onChange(lane?: D["lane"]): void;
   onProblem(error: FlockError): void;
 }
 
@@ -69,7 +71,8 @@ const contentPatienceMs = 1_000;
 
 /** Creates the handling of a consumer's messages. */
 export function createHandling<D extends Delivery>(options: HandlingOptions<D>): Handling<D> {
-  const { name, agent, rules, handler, where, writer, history, clock, now, schedule, publisher } = options;
+  const { name, agent, rules, handler, responder, where, writer, history, clock, now, schedule, publisher } =
+    options;
   const { resolve, duplicateOf, isDone, cancelled, giveUp, onDone, onChange, onProblem } = options;
   /** Ends what no delivery ends by itself. */
   const lifetime = new AbortController();
@@ -114,10 +117,9 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
   }
 
   function start(delivery: D): void {
-    if (fateOf(delivery)) {
-      schedule.finish(delivery);
-      refuse(delivery);
-    } else if (!delivery.message) {
+    const verdict = fateOf(delivery);
+    if (verdict) abandon(delivery, verdict);
+    else if (!delivery.message) {
       wait(delivery, readRedriven(delivery), (message) => provideRedriven(delivery, message));
     } else if (duplicateOf && delivery.message.idempotencyKey !== undefined && !delivery.isRedriven) {
       const { message } = delivery;
@@ -229,6 +231,8 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
   function invoke(delivery: D, received: ReceivedMessage): void {
     const attempt = createAttempt({
       number: delivery.number,
+      message: received,
+      responder,
       onWord: (word) => settled(delivery, word),
       onWorking() {
         inFlight.delete(delivery);
@@ -310,6 +314,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
   function abandon(delivery: D, verdict: Verdict): void {
     schedule.finish(delivery);
     doom(delivery, verdict);
+    onChange(delivery.lane);
   }
 
   /** Says that a message is given up, before the position passes it. */

@@ -5,19 +5,8 @@ import {
   type PageName,
   parsePageName,
 } from "../../protocol/index.ts";
-import {
-  floorOf,
-  forget,
-  isDone,
-  isReached,
-  type LanePage,
-  laneStart,
-  pageAt,
-  positionOf,
-  raise,
-  samePosition,
-  union,
-} from "./position.ts";
+import { floorOf, forget, isDone, isReached, type LanePage, pageAt, raise } from "./position.ts";
+import { laneStart, positionOf, samePosition, union } from "./position-union.ts";
 import { absorb, contains, include, type Ranges } from "./ranges.ts";
 
 /** How far one consumer is in one lane; what it takes of the pages at hand. Mutable: cheap for each entry. */

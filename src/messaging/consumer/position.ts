@@ -1,6 +1,7 @@
 import type { LoggedPage } from "../../crdt/index.ts";
 import { formatPageName, type LanePosition, type PageName, parsePageName } from "../../protocol/index.ts";
-import { absorb, contains, include, type Ranges } from "./ranges.ts";
+import { filtered, indexOf, pageOf, positionOf } from "./position-union.ts";
+import { absorb, contains } from "./ranges.ts";
 
 /** A page of a lane, as its positions see it. */
 export interface LanePage extends LoggedPage {
@@ -9,20 +10,6 @@ export interface LanePage extends LoggedPage {
    * passed the chain has not passed it.
    */
   readonly isApart?: boolean;
-}
-
-/** The position before a lane's first entry. */
-export const laneStart: LanePosition = { below: 0, pages: {} };
-
-/** The position before every page from a number on; it keeps what it says of those. */
-export function jump({ pages, done = {}, tries = {} }: LanePosition, below: number): LanePosition {
-  const isKept = (name: string): boolean => (parsePageName(name)?.number ?? 0) >= below;
-  return positionOf({
-    below,
-    pages: filtered(pages, isKept),
-    done: filtered(done, isKept),
-    tries: filtered(tries, (place) => isKept(pageOf(place))),
-  });
 }
 
 /** Tells whether an entry is done; `pages` are those of its lane that are here. */
@@ -116,39 +103,6 @@ export function forget(position: LanePosition, pages: readonly LanePage[]): Lane
   return positionOf({ below, pages: kept, done, tries });
 }
 
-function pageOf(place: string): string {
-  return place.slice(0, place.indexOf("/"));
-}
-
-function indexOf(place: string): number {
-  return Number(place.slice(place.indexOf("/") + 1));
-}
-
-function filtered<T>(
-  record: Readonly<Record<string, T>>,
-  isKept: (key: string, value: T) => boolean,
-): Record<string, T> {
-  return Object.fromEntries(Object.entries(record).filter(([key, value]) => isKept(key, value)));
-}
-
-interface PositionParts {
-  below: number;
-  pages: Record<string, number>;
-  done: Record<string, number[]>;
-  tries: Record<string, number>;
-}
-
-/** Without what says nothing. */
-export function positionOf({ below, pages, done, tries }: PositionParts): LanePosition {
-  const above = filtered(done, (_, bounds) => bounds.length > 0);
-  return {
-    below,
-    pages,
-    ...(Object.keys(above).length > 0 && { done: above }),
-    ...(Object.keys(tries).length > 0 && { tries }),
-  };
-}
-
 /** Entries from the first of a page on that are done, with all that they rest on. */
 export function floorOf(position: LanePosition, page: PageName, pages: readonly LanePage[]): number {
   const mark = position.pages[formatPageName(page)] ?? 0;
@@ -220,65 +174,4 @@ function firstOf(number: number, pages: readonly LanePage[]): number {
 
 function isSame(a: PageName, b: PageName): boolean {
   return a.number === b.number && a.client === b.client;
-}
-
-/** The position that is past whatever either is past. */
-export function union(a: LanePosition, b: LanePosition): LanePosition {
-  const pages = greatest(a.pages, b.pages);
-  const done: Record<string, Ranges> = {};
-  for (const record of [a.done ?? {}, b.done ?? {}]) {
-    for (const [name, bounds] of Object.entries(record)) {
-      done[name] ??= [];
-      for (let at = 0; at < bounds.length; at += 2) {
-        include(done[name], bounds[at] as number, bounds[at + 1] as number);
-      }
-    }
-  }
-  for (const [name, floor] of Object.entries(pages)) {
-    if (done[name]) pages[name] = absorb(done[name], floor);
-  }
-  const tries = filtered(greatest(a.tries, b.tries), (place) => {
-    const [name, index] = [pageOf(place), indexOf(place)];
-    return index >= (pages[name] ?? 0) && !contains(done[name] ?? [], index);
-  });
-  return positionOf({ below: Math.max(a.below, b.below), pages, done, tries });
-}
-
-function greatest(
-  a: Readonly<Record<string, number>> = {},
-  b: Readonly<Record<string, number>> = {},
-): Record<string, number> {
-  const joined = { ...a };
-  for (const [key, value] of Object.entries(b)) joined[key] = Math.max(value, joined[key] ?? 0);
-  return joined;
-}
-
-/** Tells whether two positions are the same. */
-export function samePosition(a: LanePosition, b: LanePosition): boolean {
-  return (
-    a === b ||
-    (a.below === b.below &&
-      sameValues(a.pages, b.pages, (one, other) => one === other) &&
-      sameValues(a.done, b.done, sameNumbers) &&
-      sameValues(a.tries, b.tries, (one, other) => one === other))
-  );
-}
-
-function sameValues<T>(
-  a: Readonly<Record<string, T>> = {},
-  b: Readonly<Record<string, T>> = {},
-  isSame: (one: T, other: T) => boolean,
-): boolean {
-  const keys = Object.keys(a);
-  return (
-    keys.length === Object.keys(b).length &&
-    keys.every((key) => {
-      const [one, other] = [a[key], b[key]];
-      return one !== undefined && other !== undefined && isSame(one, other);
-    })
-  );
-}
-
-function sameNumbers(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((value, index) => value === b[index]);
 }

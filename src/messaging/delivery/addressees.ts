@@ -39,14 +39,15 @@ interface Part {
 
 /** Reads a room's registers for addressees. */
 export function createAddressees(documents: Pick<Documents, "registers" | "log">): Addressees {
-  /** A filter is part of one register, and stays the same object while that says the same. */
-  const compiled = new WeakMap<ConsumerRecord["filter"], CompiledFilter>();
+  /** A register is read once, however many messages are asked for; its next word has other filters. */
+  const compiled = new WeakMap<ConsumerRecord["filter"], { agent: string; filter: CompiledFilter }>();
 
-  function takes(consumer: ConsumerRecord, message: Message, writer: string): boolean {
-    const { filter } = consumer;
-    const ready = compiled.get(filter) ?? compileFilter(filter, writer, consumer);
-    compiled.set(filter, ready);
-    return ready.takes(message);
+  function takes(consumer: ConsumerRecord, message: Message, agent: string, writer: string): boolean {
+    const known = compiled.get(consumer.filter);
+    if (known?.agent === agent) return known.filter.takes(message);
+    const filter = compileFilter(consumer.filter, writer, consumer);
+    compiled.set(consumer.filter, { agent, filter });
+    return filter.takes(message);
   }
 
   function standing({ agent, lanes }: Part, id: string): Standing {
@@ -78,7 +79,7 @@ export function createAddressees(documents: Pick<Documents, "registers" | "log">
         const agent = agentOf(writer);
         if (agent === undefined) continue;
         for (const [name, consumer] of Object.entries(consumers)) {
-          if (!takes(consumer, message, writer)) continue;
+          if (!takes(consumer, message, agent, writer)) continue;
           const { group, lanes } = consumer;
           // The members of a group share a position under one name.
           const key = JSON.stringify([name, group ?? null, group === undefined ? agent : null]);

@@ -44,19 +44,26 @@ export type Letters = { readonly [offset: number]: Letter };
 export const deadLetterView = defineView<Letters>({
   key({ kind, body, writer }) {
     if (kind === deadLetterKind) {
-      const death = z.safeParse(deadLetterSchema, body);
       const agent = agentOf(writer);
-      const place = death.success ? placeOf(death.data.messages[0] as string) : undefined;
-      return death.success && agent && place && letterKey({ agent, consumer: death.data.consumer }, place);
+      const death = z.safeParse(deadLetterSchema, body);
+      return agent && death.success ? keyOf(death.data.messages[0], agent, death.data) : undefined;
     }
     const asked = kind === redriveKind ? z.safeParse(redriveSchema, body) : undefined;
-    const place = asked?.success ? placeOf(asked.data.message) : undefined;
-    return asked?.success && place ? letterKey(asked.data, place) : undefined;
+    return asked?.success ? keyOf(asked.data.message, asked.data.agent, asked.data) : undefined;
   },
   init: () => ({}),
   step: (letters, entry) => (entry.kind === deadLetterKind ? bury(letters, entry) : raise(letters, entry)),
   snapshot: { name: "flockstate-dead-letters", version: 1 },
 });
+
+function keyOf(
+  message: string | undefined,
+  agent: string,
+  { consumer }: { consumer: string },
+): string | undefined {
+  const place = message === undefined ? undefined : placeOf(message);
+  return place && letterKey({ agent, consumer }, place);
+}
 
 /** A death stands until the message is asked for again: who crashed, or was apart, may say it twice. */
 function bury(letters: Letters, entry: Entry): Letters {

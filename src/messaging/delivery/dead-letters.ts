@@ -1,7 +1,7 @@
 import { type Clock, createEmitter, createStore, type Store, type Undo } from "../../base/index.ts";
 import type { Documents, View } from "../../crdt/index.ts";
 import { deadLetterView, type Letter, type Letters } from "./dead-letter-view.ts";
-import { type LetterName, letterKey, nameOf, placeOf } from "./letter-blocks.ts";
+import { type LetterName, letterKey, placeOf, readLetterKey } from "./letter-blocks.ts";
 
 /** A message that a consumer gave up, and that nobody has asked it since to handle again. */
 export interface DeadLetter extends LetterName {
@@ -91,11 +91,14 @@ export function openDeadLetters(
   }
 
   function deadOf(key: string): readonly DeadLetter[] {
+    const { agent, consumer, idAt } = readLetterKey(key);
     const dead: DeadLetter[] = [];
     for (const [offset, letter] of Object.entries(view?.get(key) ?? {})) {
       const { outcome, reason, attempts, at, by, redrive } = letter;
       if (redrive) continue;
-      dead.push(Object.freeze({ ...nameOf(key, Number(offset)), outcome, reason, attempts, at, by }));
+      dead.push(
+        Object.freeze({ id: idAt(Number(offset)), agent, consumer, outcome, reason, attempts, at, by }),
+      );
     }
     return dead;
   }

@@ -18,8 +18,8 @@ export interface LetterPlace {
 }
 
 /**
- * Neighbours in a page share a key of the view: one each would cost a room of 100,000 dead letters some hundred megabytes,
- * one for a whole page would make each letter a copy of all that the page has.
+ * Neighbours in a page share a key of the view. A key each takes four times the memory (183 MB for 100,000 letters, where
+ * this takes 44 MB); one for a whole page writes a quarter of a megabyte into the snapshot with each letter.
  */
 const blockLength = 64;
 
@@ -37,10 +37,15 @@ export function letterKey({ agent, consumer }: Omit<LetterName, "id">, { block }
   return `${agent} ${block} ${consumer}`;
 }
 
-/** Whose letter it is that lies at an offset under a key. */
-export function nameOf(key: string, offset: number): LetterName {
+/** Whose letters a key has, and of which messages. */
+export function readLetterKey(key: string): Omit<LetterName, "id"> & { idAt(offset: number): string } {
   const [agent = "", block = ""] = key.split(" ", 2);
   const indexAt = block.lastIndexOf("/") + 1;
-  const id = block.slice(0, indexAt) + (Number(block.slice(indexAt)) + offset);
-  return { id, agent, consumer: key.slice(agent.length + block.length + 2) };
+  const page = block.slice(0, indexAt);
+  const first = Number(block.slice(indexAt));
+  return {
+    agent,
+    consumer: key.slice(agent.length + block.length + 2),
+    idAt: (offset) => `${page}${first + offset}`,
+  };
 }

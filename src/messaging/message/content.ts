@@ -16,21 +16,21 @@ export interface ResolveOptions {
 
 /**
  * Gives a message its content, by value or by reference alike, as its type's schema has it; waits until a reference can
- * be had.
+ * be had, and for nothing else but an asynchronous schema.
  *
  * @throws `messaging/invalid-message` where referenced JSON does not parse; `messaging/invalid-content` where it does not
  * fit the schema of its type.
  */
-export async function resolveContent(
+export function resolveContent(
   message: Message,
   { refs, types }: ResolveOptions,
   signal: AbortSignal,
-): Promise<ReceivedMessage> {
+): ReceivedMessage | Promise<ReceivedMessage> {
   const { reference } = message;
-  const received: ReceivedMessage = reference
-    ? { ...message, content: contentOf(message, reference, await refs.resolve(reference, { signal })) }
-    : (message as ReceivedMessage);
-  return types ? types.read(received) : received;
+  const read = (received: ReceivedMessage) => (types ? types.read(received) : received);
+  if (!reference) return read(message as ReceivedMessage);
+  const bytes = refs.resolve(reference, { signal });
+  return bytes.then((whole) => read({ ...message, content: contentOf(message, reference, whole) }));
 }
 
 function contentOf(

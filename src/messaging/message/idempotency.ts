@@ -1,4 +1,4 @@
-import { isFlockError, type Timestamp } from "../../base/index.ts";
+import { abortable, isFlockError, type Timestamp } from "../../base/index.ts";
 import { type Documents, defineView, type Entry, type View } from "../../crdt/index.ts";
 import { agentOf, messageKind, parseEntryId, type Reference } from "../../protocol/index.ts";
 import { type Message, readMessage } from "./message.ts";
@@ -20,19 +20,26 @@ export interface Duplicate {
  * live, as far as this replica knows them. Opened when it is first asked, and costs nothing before.
  */
 export interface IdempotencyIndex {
-  /** The first message of an agent with this key; undefined where none is known here. Never waits for the network. */
+  /**
+   * The first message of an agent with this key; undefined where none is known here. What is not within reach is not
+   * waited for.
+   *
+   * @throws `crdt/storage-failed`, `crdt/closed`, and the signal's reason
+   */
   first(agent: string, key: string, signal?: AbortSignal): Promise<KeyedMessage | undefined>;
   /**
    * The message in place of which a consumer passes this one, or waits: another of its key, type and address that is
    * done, else the one with the earliest clock. `isDone` says whether the consumer is past a message.
    * Undefined where this is the one to handle, as is one without a key.
+   *
+   * @throws `refstore/unavailable`, `crdt/storage-failed`, `crdt/closed`, and the signal's reason
    */
   duplicateOf(
     message: KeyedMessage & Pick<Message, "from" | "idempotencyKey">,
     isDone: (id: string) => boolean,
     signal?: AbortSignal,
   ): Promise<Duplicate | undefined>;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Replicas that did not know of each other may all have sent one; more of a key than this is no accident. */
@@ -79,11 +86,11 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
     return view;
   }
 
-  async function readSealed(agent: string, signal: AbortSignal | undefined): Promise<Map<string, Known[]>> {
+  async function readSealed(agent: string): Promise<Map<string, Known[]>> {
     const found = new Map<string, Known[]>();
     for (const writer of writersOf(agent)) {
       try {
-        for await (const { entries } of history.pagesFrom(writer, { signal })) {
+        for await (const { entries } of history.pagesFrom(writer)) {
           for (const entry of entries) note(found, entry);
         }
       } catch (failure) {
@@ -106,26 +113,29 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
   ): Promise<readonly Known[]> {
     const index = open();
     const name = `${agent}|${key}`;
-    const found = isReady
-      ? ((await index.fetch(name, signal && { signal })) ?? [])
-      : await unready(agent, name, signal);
-    return found.filter(isKept).sort(compareKnown);
+    // A key that is looked for in history waits for the network, and its sender does not.
+    const isLooking = documents.hasRelay && !documents.online.get() && index.status(name) === "loading";
+    const found =
+      isReady && !isLooking
+        ? await index.fetch(name, signal && { signal })
+        : await abortable(outsideOf(index, agent, name), signal);
+    return (found ?? []).filter(isKept).sort(compareKnown);
   }
 
-  async function unready(
+  /** What the index has by now, and what the agent's own lanes have. */
+  async function outsideOf(
+    index: View<readonly Known[]>,
     agent: string,
     name: string,
-    signal: AbortSignal | undefined,
   ): Promise<readonly Known[]> {
-    const reading = sealed.get(agent) ?? readSealed(agent, signal);
-    sealed.set(agent, reading);
-    reading.catch(() => sealed.delete(agent));
+    const reading = sealed.get(agent) ?? readSealed(agent);
+    if (!isReady) sealed.set(agent, reading);
     const before = (await reading).get(name) ?? [];
     const live = new Map<string, Known[]>();
     for (const writer of writersOf(agent)) {
       for (const { entries } of log.pages(writer)) for (const entry of entries) note(live, entry);
     }
-    const all = [...before, ...(view?.get(name) ?? []), ...(live.get(name) ?? [])];
+    const all = [...before, ...(index.get(name) ?? []), ...(live.get(name) ?? [])];
     return [...new Map(all.map((each) => [each.id, each])).values()];
   }
 
@@ -148,9 +158,9 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
       const [first] = same;
       return first && first.id !== message.id ? { of: first.id, isDone: false } : undefined;
     },
-    close() {
+    async close() {
       stop();
-      void view?.close();
+      await view?.close();
     },
   };
 }

@@ -1,5 +1,5 @@
 import { type Clock, createStore, type Store, type Undo } from "../../base/index.ts";
-import { type Documents, defineView, type Entry, type WriteStage } from "../../crdt/index.ts";
+import { type Documents, defineView, type Entry, type View, type WriteStage } from "../../crdt/index.ts";
 import { messageKind } from "../../protocol/index.ts";
 import type { DeliveryBoard } from "../delivery/delivery.ts";
 import { type Message, readMessage } from "./message.ts";
@@ -22,13 +22,14 @@ const everyMessage = defineView<number>({
 /** Changes within this time are told together: the list costs its length each time it is told. */
 const gatherMs = 16;
 
-/** Opens the list; it costs nothing until somebody looks. */
+/** Opens the list; until somebody looks, not even its view is open. */
 export function openMessageList(documents: Documents, board: DeliveryBoard, clock: Clock): MessageList {
-  const view = documents.views.open(everyMessage, { history: false });
   const store = createStore<readonly ListedMessage[]>([]);
   let known = new Map<string, ListedMessage>();
   let cancel: Undo | undefined;
-  let isWatched = false;
+  let view: View<number> | undefined;
+  let stops: Undo[] = [];
+  let isClosed = false;
 
   function stageOf(message: Message): ListedMessage["stage"] {
     if (board.isDelivered(message)) return "delivered";
@@ -46,6 +47,7 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
   function refresh(): void {
     cancel?.();
     cancel = undefined;
+    if (!view) return;
     const listed: ListedMessage[] = [];
     const before = known;
     known = new Map();
@@ -63,21 +65,25 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
 
   /** Whoever has looked once is told from then on. */
   function watch(): void {
-    if (!isWatched || cancel) refresh();
-    isWatched = true;
+    if (isClosed) return;
+    if (view && !cancel) return;
+    if (!view) open();
+    refresh();
+  }
+
+  function open(): void {
+    view = documents.views.open(everyMessage, { history: false });
+    stops = [
+      view.subscribe(schedule),
+      documents.log.released.on(schedule),
+      board.onMoved(schedule),
+      documents.status.subscribe(schedule),
+    ];
   }
 
   function schedule(): void {
-    if (!isWatched) return;
     cancel ??= clock.after(gatherMs, refresh);
   }
-
-  const stops = [
-    view.subscribe(schedule),
-    documents.log.released.on(schedule),
-    board.onMoved(schedule),
-    documents.status.subscribe(schedule),
-  ];
 
   return {
     get() {
@@ -89,9 +95,10 @@ export function openMessageList(documents: Documents, board: DeliveryBoard, cloc
       return store.subscribe(listener);
     },
     close() {
+      isClosed = true;
       cancel?.();
       for (const stop of stops) stop();
-      void view.close();
+      void view?.close();
     },
   };
 }

@@ -8,6 +8,7 @@ import {
   type MessageBody,
   messageBodySchema,
   messageKind,
+  messageSchemaVersion,
   type Reference,
 } from "../../protocol/index.ts";
 
@@ -96,16 +97,19 @@ function messageOf({ id, writer, clock, body }: Entry): Message | undefined {
  *
  * @throws `messaging/invalid-message`, naming the field.
  */
-export function parseMessageBody(fields: object): { body: MessageBody; contentBytes: number } {
-  const body = {};
+export function parseMessageBody(
+  fields: object,
+  contentVersion?: number,
+): { body: MessageBody; contentBytes: number } {
+  const body: Record<string, unknown> = { schemaVersion: messageSchemaVersion };
+  if (contentVersion !== undefined) body.contentVersion = contentVersion;
   const contentBytes = copyMessageBody(fields, body, "refuse");
   if (contentBytes !== undefined) return { body: body as MessageBody, contentBytes };
-  const [issue] = z.safeParse(messageBodySchema, fields).error?.issues ?? [];
+  const [issue] =
+    z.safeParse(messageBodySchema, { schemaVersion: messageSchemaVersion, ...fields }).error?.issues ?? [];
   const unknown = issue?.code === "unrecognized_keys" ? issue.keys[0] : undefined;
-  throw invalidMessage(
-    [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])].join("."),
-    issue?.message,
-  );
+  const path = [...(issue?.path ?? []), ...(unknown === undefined ? [] : [unknown])];
+  throw invalidMessage(path.join("."), issue?.message);
 }
 
 /** The error of a message that can't be sent, or read. */

@@ -1,10 +1,4 @@
-import {
-  type Json,
-  type JsonObject,
-  type MessageBody,
-  maxLabels,
-  messageSchemaVersion,
-} from "../../protocol/index.ts";
+import { type Json, type JsonObject, type MessageBody, maxLabels } from "../../protocol/index.ts";
 import { invalidMessage, type Message, parseMessageBody } from "./message.ts";
 
 /** A message to be sent. */
@@ -73,9 +67,6 @@ export interface PrepareOptions {
   labelsOf(id: string): readonly string[] | undefined;
 }
 
-/** What the library itself says in a message. */
-const ownFields = ["schemaVersion", "contentVersion", "reference"];
-
 /**
  * Makes the body of a message out of what an application says.
  *
@@ -86,32 +77,39 @@ export function prepareMessage(
   written: WrittenContent,
   { now, labelsOf }: PrepareOptions,
 ): PreparedMessage {
-  for (const name of ownFields) {
-    if (Object.hasOwn(message, name)) throw invalidMessage(name, "it is not the application's to say");
+  if ("schemaVersion" in message || "contentVersion" in message || "reference" in message) {
+    const name = ownFields.find((each) => each in message) ?? "";
+    throw invalidMessage(name, "it is not the application's to say");
   }
-  const fields: Record<string, unknown> = { ...message, schemaVersion: messageSchemaVersion };
-  if (message.ttlMs !== undefined) fields.expiresAt = expiryOf(message.ttlMs, message.expiresAt, now);
-  delete fields.ttlMs;
+  let fields: RoledMessage = message;
+  if ("ttlMs" in message) {
+    const { ttlMs, ...others } = message;
+    fields = ttlMs === undefined ? others : { ...others, expiresAt: expiryOf(ttlMs, others.expiresAt, now) };
+  }
   if (message.parent !== undefined || message.sources !== undefined) {
     const labels = unionOf(message, labelsOf);
-    if (labels) fields.labels = labels;
+    if (labels) fields = { ...fields, labels };
   }
   return withContent(fields, written);
 }
+
+/** What the library itself says in a message. */
+const ownFields = ["schemaVersion", "contentVersion", "reference"];
 
 /**
  * Makes the body of a message out of its other fields and its content.
  *
  * @throws `messaging/invalid-message`, naming the field.
  */
-export function withContent(fields: object, { content, version }: WrittenContent): PreparedMessage {
+export function withContent(
+  fields: Omit<RoledMessage, "content"> & { content?: unknown },
+  { content, version }: WrittenContent,
+): PreparedMessage {
   if (content === undefined) throw invalidMessage("content", "it has none");
   const bytes = content instanceof Uint8Array ? content : undefined;
-  const { body, contentBytes } = parseMessageBody({
-    ...fields,
-    content: bytes ? null : content,
-    contentVersion: version,
-  });
+  const value = bytes ? null : content;
+  const source = fields.content === value ? fields : { ...fields, content: value };
+  const { body, contentBytes } = parseMessageBody(source, version);
   return { body, bytes, contentBytes: bytes?.length ?? contentBytes };
 }
 

@@ -62,7 +62,7 @@ export async function readProvenance(
     try {
       return await history.entry(named, { signal });
     } catch (failure) {
-      if (signal?.aborted || !isFlockError(failure) || isOutOfReach.has(failure.code)) throw failure;
+      if (signal?.aborted || !isFlockError(failure) || outOfReach.has(failure.code)) throw failure;
       return undefined;
     }
   }
@@ -81,7 +81,7 @@ export async function readProvenance(
   return { message, labels: [...labels], sources, missing, isWhole };
 }
 
-const isOutOfReach: ReadonlySet<string> = new Set(["refstore/unavailable", "refstore/closed"]);
+const outOfReach: ReadonlySet<string> = new Set(["refstore/unavailable", "refstore/closed"]);
 
 /** What an entry says that it rests on, or that its message was made from: a sender may say only one of the two. */
 function parentsOf(entry: Entry): string[] {

@@ -10,6 +10,7 @@ import {
   serviceErrorSchema,
   serviceSignalSchema,
 } from "../../protocol/index.ts";
+import { isServed } from "../consumer/consumer-positions.ts";
 import { pick } from "../consumer/rendezvous.ts";
 import type { ReceivedMessage } from "../message/message.ts";
 import type { Call, ServiceCaller } from "./call-here.ts";
@@ -138,7 +139,7 @@ function withinReach(
   const serving = documents.presence.others
     .get()
     .flatMap(({ writers }) => writers)
-    .filter((id) => addresses(to, id) && documents.register(id)?.consumers[consumer]);
+    .filter((id) => addresses(to, id) && isServed(documents.register(id)?.consumers[consumer]));
   return pick(serving, call);
 }
 

@@ -1,4 +1,4 @@
-import { type Clock, type FlockError, isFlockError, type Undo } from "../../base/index.ts";
+import { type Clock, FlockError, isFlockError, type Undo } from "../../base/index.ts";
 import type { ReceivedMessage } from "../message/message.ts";
 import { assertDuration, deadlineOf, type WithinRequest } from "./deadline.ts";
 import type { Exchange, Exchanges, OutgoingRequest } from "./exchanges.ts";
@@ -42,6 +42,10 @@ export function requestMany(
   } = options;
   assertDuration("totalMs", totalMs);
   assertDuration("stallMs", stallMs);
+  if (!(max >= 1)) {
+    const why = `A request of at most ${max} replies asks for none: use 1 or more.`;
+    throw new FlockError("messaging/invalid-options", why, { details: { name: "max", value: max } });
+  }
   const replies: ReceivedMessage[] = [];
   const asking: { resolve(step: Step): void; reject(failure: unknown): void }[] = [];
   let exchange: Exchange | undefined;

@@ -1,9 +1,9 @@
 import type { Clock, FlockError, RandomBytes, Undo } from "../../base/index.ts";
 import type { Documents, Pen } from "../../crdt/index.ts";
 import { agentOf } from "../../protocol/index.ts";
+import type { HandlerContext } from "../consumer/handler-context.ts";
 import type { Message, ReceivedMessage } from "../message/message.ts";
 import type { RoledMessage } from "../message/outgoing.ts";
-import type { OutgoingResponse } from "../message/response.ts";
 import {
   type MethodSchemas,
   type Service,
@@ -14,7 +14,7 @@ import {
 import { createExchanges, type OutgoingRequest } from "./exchanges.ts";
 import { type RequestOptions, request } from "./request.ts";
 import { type RequestManyOptions, requestMany } from "./request-many.ts";
-import { type ServeContext, serve } from "./serve.ts";
+import { serve } from "./serve.ts";
 import { createServiceClient, type ServiceOptions } from "./service-client.ts";
 import type { ServiceDesk } from "./service-desk.ts";
 
@@ -23,7 +23,7 @@ export interface RequestConsumer {
   /** Its name. */
   consumer: string;
   filter: { type?: string; replies?: true };
-  handler(message: ReceivedMessage, context: ServeContext): Promise<void>;
+  handler: (message: ReceivedMessage, context: HandlerContext) => Promise<void>;
   from?: "now";
   order?: "none";
   maxInFlight?: number;
@@ -115,7 +115,6 @@ export interface RequestsOptions {
   clock: Clock;
   random: RandomBytes;
   send(message: RoledMessage): Promise<{ readonly id: string }>;
-  respond(message: ReceivedMessage, response: OutgoingResponse): Promise<unknown>;
   resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage>;
   consume(consumer: RequestConsumer): Undo;
   onProblem(error: FlockError): void;
@@ -125,7 +124,7 @@ const repliesName = "replies";
 
 /** Creates an agent's requests; one that has asked before hears of the replies that come late. */
 export function createRequests(options: RequestsOptions): Requests {
-  const { writer, documents, desk, clock, random, respond, consume, onProblem } = options;
+  const { writer, documents, desk, clock, random, consume, onProblem } = options;
   const exchanges = createExchanges({
     ...options,
     log: documents.log,
@@ -149,7 +148,6 @@ export function createRequests(options: RequestsOptions): Requests {
         clock,
         consume: (handler) =>
           consume({ consumer, filter: { type: consumer }, handler, order: "none", maxInFlight }),
-        reply: respond,
       });
     },
     service: (service, serviceOptions) => createServiceClient(caller, service, serviceOptions),

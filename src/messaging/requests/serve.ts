@@ -9,22 +9,15 @@ import {
   serviceRequestSchema,
   serviceSignalSchema,
 } from "../../protocol/index.ts";
+import type { HandlerContext } from "../consumer/handler-context.ts";
 import type { ReceivedMessage } from "../message/message.ts";
 import { createAttendance } from "./attendance.ts";
 import { type CallBookEvent, createCallBook, stepCallBook } from "./call-book.ts";
 import { expired } from "./deadline.ts";
 import type { MethodSchemas, Service, ServiceHandlers } from "./define-service.ts";
-import { createProgressReporter, type ProgressReport } from "./progress.ts";
+import { createProgressReporter } from "./progress.ts";
 import type { ServiceDesk } from "./service-desk.ts";
 import { createExecution, type Running, type ServiceCall } from "./service-execution.ts";
-
-/** What a serving agent is told besides a message that calls. */
-export interface ServeContext {
-  readonly signal: AbortSignal;
-  /** Keeps the message from being delivered again. */
-  working(): void;
-  progress(report: ProgressReport): void;
-}
 
 export interface ServeOptions {
   /** The writer that the agent is at present. */
@@ -35,8 +28,7 @@ export interface ServeOptions {
   signals: Signals;
   clock: Clock;
   /** Opens the durable consumer of the messages that call the service. */
-  consume(handle: (message: ReceivedMessage, context: ServeContext) => Promise<void>): Undo;
-  reply(to: ReceivedMessage, reply: { type?: string; content: JsonObject }): Promise<unknown>;
+  consume(handle: (message: ReceivedMessage, context: HandlerContext) => Promise<void>): Undo;
 }
 
 /** A method that runs says so as often, well within the time after which its message is delivered again. */
@@ -48,7 +40,7 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
   handlers: ServiceHandlers<Methods>,
   options: ServeOptions,
 ): Undo {
-  const { writer, agent, desk, signals, clock, consume, reply } = options;
+  const { writer, agent, desk, signals, clock, consume } = options;
   const { name } = service;
   const execute = createExecution(service, handlers);
   const callers = createAttendance<() => void>();
@@ -118,13 +110,13 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
     if (!book.taken.has(key)) calls.delete(key);
   }
 
-  async function handle(message: ReceivedMessage, context: ServeContext): Promise<void> {
+  async function handle(message: ReceivedMessage, context: HandlerContext): Promise<void> {
     const { id, from, content, role, expiresAt = Number.MAX_SAFE_INTEGER } = message;
     if (role !== "request") return;
     const parsed = z.safeParse(serviceRequestSchema, content);
     if (!parsed.success) {
       const code = "messaging/invalid-content";
-      await reply(message, { type: "ERROR", content: { code, message: `${id} is no call of a service.` } });
+      await context.respond({ code, message: `${id} is no call of a service.` }, { type: "ERROR" });
       return;
     }
     const { method, input, call = id } = parsed.data;
@@ -135,17 +127,15 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
     }
     const given = await answered(id, key, context);
     if (!given) throw cancelledBy(from);
-    await reply(
-      message,
-      "error" in given ? { type: "ERROR", content: given.error } : { content: given as JsonObject },
-    );
+    if ("error" in given) await context.respond(given.error, { type: "ERROR" });
+    else await context.respond(given as JsonObject);
   }
 
   /** Waits for what a message's call comes to, be it that it runs already. */
   async function answered(
     request: string,
     key: string,
-    { signal, working }: ServeContext,
+    { signal, working }: HandlerContext,
   ): Promise<ServiceAnswer | undefined> {
     const abort = (): void => take({ type: "cancelled", key, isForgotten: true }, signal.reason);
     const keepOn = (): void => {

@@ -30,8 +30,8 @@ export interface Assembly {
   finish(end: StreamEndBody): Promise<void>;
 }
 
-/** Creates the assembly of a reader that begins at an offset. */
-export function createAssembly(id: string, from: number): Assembly {
+/** Creates the assembly of a reader that begins at an offset, of a stream of at most `maxBytes`. */
+export function createAssembly(id: string, from: number, maxBytes: number = maxReferenceBytes): Assembly {
   let position = from;
   /** Where the next part must begin. */
   let expected = 0;
@@ -49,7 +49,7 @@ export function createAssembly(id: string, from: number): Assembly {
   function collect(encoded: Uint8Array): void {
     if (!collected) return;
     collectedBytes += encoded.length;
-    if (collectedBytes > maxReferenceBytes) throw corrupt(`it is past ${maxReferenceBytes} bytes`);
+    if (collectedBytes > maxBytes) throw corrupt(`it is past ${maxBytes} bytes`);
     collected.push(encoded);
   }
 
@@ -80,9 +80,8 @@ export function createAssembly(id: string, from: number): Assembly {
       return pieceOf(content, part.at);
     },
     begin(at) {
+      if (at !== expected) collected = undefined;
       expected = at;
-      collected = from === 0 && at === 0 ? [] : undefined;
-      collectedBytes = 0;
     },
     *rest({ at, unit: wanted = "text" }, whole) {
       const content = wanted === "text" ? textOf(whole) : whole;

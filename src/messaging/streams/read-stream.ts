@@ -67,7 +67,6 @@ async function* read(source: StreamSource, reading: Reading): AsyncGenerator<Str
   // Of what is sealed the whole is less to fetch than its pages, where it can be had.
   const end = documents.log.get(id) ? undefined : liveEnd(source, reading);
   const whole = end?.reference && (await refs.get(end.reference, { signal }).catch(() => undefined));
-  signal.throwIfAborted();
   if (whole) return yield* readWhole(reading, assembly, end, whole);
   let place: LanePlace | undefined = { page: opening.page, index: opening.index, isWhole: false };
   let lost: unknown;

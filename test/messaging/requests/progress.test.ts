@@ -102,7 +102,8 @@ describe("progress in lanes", () => {
     const clock = createManualClock(0);
     const appended: { kind: string; parents: readonly string[]; body: unknown }[] = [];
     const writer = { append: (record: (typeof appended)[number]) => appended.push(record) } as unknown as Pen;
-    return { clock, appended, responder: createResponder({ writer, clock }) };
+    const send = async () => expect.unreachable("nothing is answered here");
+    return { clock, appended, responder: createResponder({ writer, clock, send }) };
   }
 
   it("SIG-9: it is an entry that rests on its message; each message has its own pace", () => {

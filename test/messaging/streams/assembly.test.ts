@@ -84,6 +84,16 @@ describe("parts put together", () => {
 
   it("STREAM-16: a part that is missing is noticed wherever the reader began", () => misses(createAssembly));
 
+  it("STREAM-16: a stream past the largest reference is not believed by who holds it", () => {
+    const bodies = bodiesOf(["éé", "é"]);
+    const assembly = createAssembly(streamId, 0, 5);
+    expect(assembly.take(bodies[0] as StreamPart)).toMatchObject({ at: 0 });
+    expect(() => assembly.take(bodies[1] as StreamPart)).toThrow(
+      expect.objectContaining({ code: "messaging/stream-corrupt" }),
+    );
+    expect(read((id, from) => createAssembly(id, from, 5), bodies, 1)).toHaveLength(2);
+  });
+
   it("STREAM-16: a reader that forgets to check where parts begin is caught", () =>
     expect(() => misses(trusting)).toThrow());
 });

@@ -129,6 +129,27 @@ describe("pages", () => {
     }
     await reader.over;
     expect([reader.end, reader.text, world.pages.gets]).toEqual(["done", whole, []]);
+    const open = createHearing();
+    const last = open.read();
+    await open.hear([opening, ...partsOf(["a"])]);
+    await until(() => last.text === "a");
+    await open.sealNewest();
+    open.seal(1);
+    await quiet();
+    expect([last.end, open.pages.gets]).toEqual([undefined, []]);
+  });
+
+  it("STREAM-12: what this replica gets as sealed only wakes who waits for it", async () => {
+    const world = createHearing();
+    const [first, second, third] = partsOf(["a", "b", "c"]) as [Said, Said, Said];
+    await world.hear([opening, first]);
+    const reader = world.read();
+    await until(() => reader.text === "a");
+    await world.hear([second], { begins: true, shows: false });
+    await world.hear([third], { begins: true, shows: false });
+    world.seal(2);
+    await until(() => reader.text === "ab");
+    expect(reader.end).toBeUndefined();
   });
 
   it("STREAM-12: what is out of reach is told, and another reading goes on from there", async () => {
@@ -187,6 +208,58 @@ describe("pages", () => {
     const later = open.read({ from: 31 });
     await later.over;
     expect([later.end, later.text]).toEqual(["done", whole.slice(31)]);
+  });
+});
+
+describe("losses", () => {
+  /** A reader that has the first part, in a world whose retention then takes the pages below a number. */
+  async function setUp(first: number) {
+    const world = createHearing();
+    await world.hear([opening, ...partsOf(words).slice(0, 1)]);
+    let go = (): void => undefined;
+    const blocked = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const reader = world.read({ pace: () => blocked });
+    await until(() => reader.text === words[0]);
+    await world.hearInPages([...partsOf(words).slice(1), await endOf(whole), other], 2, false);
+    await world.sealNewest();
+    world.seal(6, { first });
+    go();
+    return { world, reader };
+  }
+
+  it("STREAM-13: a reader whose own page was taken goes on with the next", async () => {
+    const { reader } = await setUp(1);
+    await reader.over;
+    expect([reader.end, reader.text]).toEqual(["done", whole]);
+  });
+
+  it("STREAM-13: one whose next page was taken goes on with the whole", async () => {
+    const { world, reader } = await setUp(3);
+    await world.refs.put(new TextEncoder().encode(whole));
+    await reader.over;
+    expect([reader.end, reader.text]).toEqual(["done", whole]);
+  });
+
+  it("STREAM-13: where nothing of an open stream is left it is lost", async () => {
+    const world = createHearing();
+    await world.hearInPages([opening, ...partsOf(["a"]), other, other, other, other, other], 2);
+    world.seal(3, { first: 2 });
+    const reader = world.read();
+    await reader.over;
+    expect(reader.end).toEqual(withCode("crdt/history-lost"));
+  });
+
+  it("STREAM-1: no pair is split between two pieces of a whole", async () => {
+    const world = createHearing();
+    const long = `a${"\u{1F600}".repeat(20_000)}`;
+    await world.hearInPages([opening, ...partsOf([long]), await endOf(long)], 1);
+    world.seal(2);
+    await world.refs.put(new TextEncoder().encode(long));
+    const reader = world.read();
+    await reader.over;
+    expect([reader.end, reader.text === long, reader.at]).toEqual(["done", true, [0, 16_383, 32_767]]);
   });
 });
 
@@ -279,12 +352,16 @@ describe("ends", () => {
         end,
       ],
     ],
-  ])("STREAM-16: %s: it is not believed", async (_, bend) => {
+  ])("STREAM-16: %s: it is not believed", async (what, bend) => {
     const world = createHearing();
     await world.hear([opening, ...bend(partsOf(["a", "b", "c"]), await endOf("abc"))]);
     const reader = world.read();
     await reader.over;
     expect(reader.end).toEqual(withCode("messaging/stream-corrupt"));
+    if (what === "another digest") return;
+    const resumed = world.read({ from: 1 });
+    await resumed.over;
+    expect(resumed.end).toEqual(withCode("messaging/stream-corrupt"));
   });
 
   it("STREAM-16: a whole that is not as long as its end says, or no text, is not believed", async () => {

@@ -106,6 +106,8 @@ export function createHearing() {
         await this.hear(said.slice(begin, begin + perPage), { begins: true, shows });
       }
     },
+    /** The page that is written is full. */
+    sealNewest,
     /** The pages below a number are sealed, and let go of; retention has taken those below `first`. */
     seal(low: number, { first = 0, releases = true } = {}) {
       const head = pages[low - 1];

@@ -229,6 +229,11 @@ describe("lanes that go on", () => {
       { of: id, at: 0, text: "a" },
       { of: id, at: 1, failure: "The lane of its writer is written elsewhere too." },
     ]);
+    const late = createDesk();
+    const end = late.stream.end();
+    late.desk.writer = "anon.writer.BBBBBBBBBBB";
+    expect(await code(end)).toBe("messaging/stream-closed");
+    expect(late.entries).toMatchObject([{ kind: "stream-end", body: { failure: expect.any(String) } }]);
   });
 
   it("STREAM-8: a reason is text of at most 1,000 characters", async () => {
