@@ -159,7 +159,8 @@ export interface Room<S extends StateSchema = Record<never, never>> extends Clos
    * time-out with how far they are, some of them or none still pending: under partition nothing more can be told.
    *
    * @throws `messaging/invalid-message` where the id is of no message, `messaging/invalid-options`, `messaging/gap` once
-   * retention has taken the message, `crdt/closed` when the room closes, `crdt/history-corrupt`, and the signal's reason
+   * retention has taken the message, `crdt/closed` when the room closes, and the signal's reason; where
+   * the message is sealed `crdt/history-corrupt` and `refstore/not-found`
    * @example
    * ```ts
    * const room = await openRoom("status");

@@ -14,7 +14,7 @@ import { alwaysReference, createPolicyManager } from "../../src/refstore/index.t
 import { setUpWriter, writerName } from "../crdt/writer-harness.ts";
 import { settle } from "./world.ts";
 
-const order = z.object({ order: z.string(), total: z.number() });
+const orderSchema = z.object({ order: z.string(), total: z.number() });
 /** The second version counts in cents, and keeps the total for those who know only that. */
 const second = defineMessage("order.created", {
   schema: z.object({ order: z.string(), cents: z.int() }),
@@ -25,8 +25,7 @@ const second = defineMessage("order.created", {
   },
   downgrade: ({ cents }) => ({ total: cents / 100 }),
 });
-const orderSchema = order;
-const first = defineMessage("order.created", { schema: order });
+const first = defineMessage("order.created", { schema: orderSchema });
 
 /** A schema that answers when the test says so. */
 function later<T>(schema: StandardSchema<T, T>) {
@@ -103,7 +102,7 @@ describe("types with a schema", () => {
   });
 
   it("MSG-80: an asynchronous schema is waited for, in the order of the calls, with the content and fields of the call", async () => {
-    const { slow, waiting } = later(order);
+    const { slow, waiting } = later(orderSchema);
     const { outbox, sent } = await setUp(defineMessage("order.created", { schema: slow }));
     const content = { order: "o-1", total: 7 };
     const message = { to: "store", type: "order.created", content, metadata: { at: 1 } };
@@ -215,7 +214,7 @@ describe("types with a schema", () => {
     const old = await setUp(first);
     await old.outbox.send(first.message({ to: "store", content: { order: "o-1", total: 7 } }));
     const broken = defineMessage("order.created", {
-      schema: order,
+      schema: orderSchema,
       version: 2,
       upgrade: boom,
       downgrade: boom,
@@ -238,16 +237,16 @@ describe("types with a schema", () => {
     expect(() => second.of({ ...(raw as ReceivedMessage), content: 1 })).toThrow(
       expect.objectContaining({ code: "messaging/invalid-content" }),
     );
-    const slow = defineMessage("order.created", { schema: later(order).slow });
+    const slow = defineMessage("order.created", { schema: later(orderSchema).slow });
     expect(() => slow.of(raw as ReceivedMessage)).toThrow(
       expect.objectContaining({ code: "messaging/invalid-options" }),
     );
   });
 
   it.each<[string, () => unknown]>([
-    ["a type with a space", () => defineMessage("a b", { schema: order })],
-    ["version 0", () => defineMessage("a", { schema: order, version: 0 })],
-    ["version 1.5", () => defineMessage("a", { schema: order, version: 1.5 })],
+    ["a type with a space", () => defineMessage("a b", { schema: orderSchema })],
+    ["version 0", () => defineMessage("a", { schema: orderSchema, version: 0 })],
+    ["version 1.5", () => defineMessage("a", { schema: orderSchema, version: 1.5 })],
     ["a type twice", () => createMessageTypes([first, second])],
   ])("MSG-85: %s is refused with a code", (_, define) => {
     expect(define).toThrow(expect.objectContaining({ code: "messaging/invalid-options" }));

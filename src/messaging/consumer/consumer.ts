@@ -279,7 +279,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
   function atEnd(lane: ConsumerLane): void {
     const { supply } = lane;
     if (supply.lacks()) {
-      if (mayTake(lane.id) && share.mayHold(lane.id) && supply.brought < heldPages) supply.bring();
+      if (mayTake(lane.id) && share.mayHold(lane.id) && supply.ahead() < heldPages) supply.bring();
     } else if (isRead(lane) && supply.rest()) publisher.touch();
   }
 

@@ -89,15 +89,16 @@ export function createAttempt({ number, message, responder, onWord, onWorking }:
     onWord(word);
   }
 
-  const context: HandlerContext = {
+  function openSignal(): AbortSignal {
+    if (!controller) {
+      controller = new AbortController();
+      if (ended) controller.abort(ended.reason);
+    }
+    return controller.signal;
+  }
+
+  const context: HandlerContext = withSignal(openSignal, {
     attempt: number,
-    get signal() {
-      if (!controller) {
-        controller = new AbortController();
-        if (ended) controller.abort(ended.reason);
-      }
-      return controller.signal;
-    },
     ack: () => settle(acknowledged),
     nak({ delayMs } = {}) {
       if (delayMs !== undefined && !(delayMs >= 0 && Number.isFinite(delayMs))) {
@@ -116,7 +117,7 @@ export function createAttempt({ number, message, responder, onWord, onWorking }:
     progress(report) {
       if (!isOver) responder.progress(message, report);
     },
-  };
+  });
 
   return {
     context,
@@ -126,4 +127,24 @@ export function createAttempt({ number, message, responder, onWord, onWorking }:
       controller?.abort(reason);
     },
   };
+}
+
+const open = Symbol("open");
+
+interface Opening {
+  [open](): AbortSignal;
+}
+
+/** Shared, because a getter of its own on each object costs as much as the rest of a delivery. */
+const lazySignal = {
+  get signal(): AbortSignal {
+    return (this as unknown as Opening)[open]();
+  },
+};
+
+/** A context whose signal is made when it is first asked for. */
+function withSignal(openSignal: () => AbortSignal, rest: Omit<HandlerContext, "signal">): HandlerContext {
+  const context = Object.create(lazySignal) as typeof lazySignal & Opening;
+  context[open] = openSignal;
+  return Object.assign(context, rest);
 }

@@ -44,8 +44,8 @@ export interface LaneReading {
    * @throws what reading history throws; the next call begins anew
    */
   bring(position: LanePosition, beganAt?: number): Promise<Brought>;
-  /** Sealed pages at hand. */
-  readonly brought: number;
+  /** Sealed pages at hand of which something is not done. */
+  ahead(position: LanePosition): number;
   /** Lets go of what was read; tells whether there was something. */
   rest(): boolean;
   /** Ends what is being read, which rejects. */
@@ -85,6 +85,10 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
     return [...shown.filter(({ name }) => !isBrought(name)), ...sealed].sort((a, b) =>
       comparePages(a.name, b.name),
     );
+  }
+
+  function notDone(position: LanePosition): LoggedPage[] {
+    return sealed.filter(({ name, entries }) => !isWhole(position, name, entries.length));
   }
 
   function isBrought(page: PageName): boolean {
@@ -202,7 +206,7 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
         // Another writer of the agent has read on.
         const last = sealed.at(-1);
         if (last && position.below > last.name.number + 1) rest();
-        sealed = sealed.filter(({ name, entries }) => !isWhole(position, name, entries.length));
+        sealed = notDone(position);
         let page = await next(position.below);
         // A reading that began anew comes past those that are still at hand.
         while (page && isBrought(page.name)) page = await next(position.below);
@@ -220,9 +224,7 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
         return jumpFrom(position, reachable, beganAt);
       }
     },
-    get brought() {
-      return sealed.length;
-    },
+    ahead: (position) => notDone(position).length,
     rest,
     close() {
       lifetime.abort(new FlockError("crdt/closed", `The reading of ${lane} has ended.`));

@@ -19,8 +19,8 @@ export interface LaneSupply {
   bring(): void;
   /** Begins to find out where in the sealed part the consumer begins, where it is that what is not known yet. */
   place(): void;
-  /** Sealed pages at hand. */
-  readonly brought: number;
+  /** Sealed pages at hand of which something is not done. */
+  ahead(): number;
   /** Lets go of what was brought; tells whether there was something. */
   rest(): boolean;
   /** A page has come. */
@@ -163,9 +163,7 @@ export function createLaneSupply(options: LaneSupplyOptions): LaneSupply {
       const placing = positions.place(lane, lifetime.signal);
       if (placing) begin(() => placing);
     },
-    get brought() {
-      return reading.brought;
-    },
+    ahead: () => reading.ahead(positions.at(lane)),
     rest: () => !isBringing && reading.rest(),
     arrived: (page) => reading.arrived(page, positions.at(lane)),
     retry: () => ends.emit(),

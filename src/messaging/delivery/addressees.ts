@@ -1,3 +1,4 @@
+import type { Undo } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
 import { agentOf, type ConsumerRecord, type LanePosition, parseEntryId } from "../../protocol/index.ts";
 import { isDone } from "../consumer/position.ts";
@@ -29,25 +30,60 @@ export interface Standing {
 export interface Addressees {
   /** By consumer and agent; nobody where no consumer is known that takes the message. */
   of(message: Message): readonly Addressee[];
+  close: Undo;
 }
 
+/** A consumer in one register. */
 interface Part {
-  agent: string;
-  lanes: Readonly<Record<string, LanePosition>>;
-  hasLeft: boolean;
+  readonly consumer: string;
+  readonly group: string | undefined;
+  readonly agent: string;
+  readonly lanes: Readonly<Record<string, LanePosition>>;
+  readonly hasLeft: boolean;
+  readonly filter: CompiledFilter;
+  /** The same for all who share its position. */
+  readonly shared: string;
 }
 
-/** Reads a room's registers for addressees. */
-export function createAddressees(documents: Pick<Documents, "registers" | "log">): Addressees {
-  /** A register is read once, however many messages are asked for; its next word has other filters. */
+/** Opens the addressees over a room's registers. */
+export function openAddressees(
+  documents: Pick<Documents, "registers" | "registerChanged" | "log">,
+): Addressees {
+  /** As the registers are now: many messages are asked for between two changes. */
+  let parts: readonly Part[] | undefined;
+  /** A filter stays the same object while its register was not read again. */
   const compiled = new WeakMap<ConsumerRecord["filter"], { agent: string; filter: CompiledFilter }>();
+  const stop = documents.registerChanged.on(() => {
+    parts = undefined;
+  });
 
-  function takes(consumer: ConsumerRecord, message: Message, agent: string, writer: string): boolean {
+  function filterOf(consumer: ConsumerRecord, agent: string, writer: string): CompiledFilter {
     const known = compiled.get(consumer.filter);
-    if (known?.agent === agent) return known.filter.takes(message);
+    if (known?.agent === agent) return known.filter;
     const filter = compileFilter(consumer.filter, writer, consumer);
     compiled.set(consumer.filter, { agent, filter });
-    return filter.takes(message);
+    return filter;
+  }
+
+  function read(): readonly Part[] {
+    const found: Part[] = [];
+    for (const [writer, { consumers, left }] of documents.registers()) {
+      const agent = agentOf(writer);
+      if (agent === undefined) continue;
+      for (const [name, consumer] of Object.entries(consumers)) {
+        const { group, lanes } = consumer;
+        found.push({
+          consumer: name,
+          group,
+          agent,
+          lanes,
+          hasLeft: left === true,
+          filter: filterOf(consumer, agent, writer),
+          shared: JSON.stringify(group === undefined ? [name, agent] : [name, group, "group"]),
+        });
+      }
+    }
+    return found;
   }
 
   function standing({ agent, lanes }: Part, id: string): Standing {
@@ -59,14 +95,15 @@ export function createAddressees(documents: Pick<Documents, "registers" | "log">
     return { agent, isDone: isDone(position, page, index, documents.log.pages(writer)), attempts };
   }
 
-  function addresseeOf(consumer: string, group: string | undefined, parts: readonly Part[]): Addressee {
+  function addresseeOf(sharing: readonly [Part, ...Part[]]): Addressee {
+    const [{ consumer, group }] = sharing;
     return {
       consumer,
       group,
-      agents: [...new Set(parts.map(({ agent }) => agent))].sort(),
-      isHere: parts.some(({ hasLeft }) => !hasLeft),
+      agents: [...new Set(sharing.map(({ agent }) => agent))].sort(),
+      isHere: sharing.some(({ hasLeft }) => !hasLeft),
       standingOf(id) {
-        const standings = parts.map((part) => standing(part, id)).sort(furthestFirst);
+        const standings = sharing.map((part) => standing(part, id)).sort(furthestFirst);
         return standings[0] as Standing;
       },
     };
@@ -74,24 +111,17 @@ export function createAddressees(documents: Pick<Documents, "registers" | "log">
 
   return {
     of(message) {
-      const found = new Map<string, { consumer: string; group: string | undefined; parts: Part[] }>();
-      for (const [writer, { consumers, left }] of documents.registers()) {
-        const agent = agentOf(writer);
-        if (agent === undefined) continue;
-        for (const [name, consumer] of Object.entries(consumers)) {
-          if (!takes(consumer, message, agent, writer)) continue;
-          const { group, lanes } = consumer;
-          // The members of a group share a position under one name.
-          const key = JSON.stringify([name, group ?? null, group === undefined ? agent : null]);
-          const one = found.get(key) ?? { consumer: name, group, parts: [] };
-          found.set(key, one);
-          one.parts.push({ agent, lanes, hasLeft: left === true });
-        }
+      parts ??= read();
+      const found = new Map<string, [Part, ...Part[]]>();
+      for (const part of parts) {
+        if (!part.filter.takes(message)) continue;
+        const sharing = found.get(part.shared);
+        if (sharing) sharing.push(part);
+        else found.set(part.shared, [part]);
       }
-      return [...found]
-        .sort(([a], [b]) => (a < b ? -1 : 1))
-        .map(([, { consumer, group, parts }]) => addresseeOf(consumer, group, parts));
+      return [...found].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, sharing]) => addresseeOf(sharing));
     },
+    close: stop,
   };
 }
 

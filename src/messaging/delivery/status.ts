@@ -2,7 +2,7 @@ import { type Clock, createEmitter, FlockError, isFlockError, type Undo } from "
 import type { Documents } from "../../crdt/index.ts";
 import { type EntryAddress, parseEntryId } from "../../protocol/index.ts";
 import { type Message, readMessage } from "../message/message.ts";
-import { type Addressee, createAddressees } from "./addressees.ts";
+import { type Addressee, openAddressees } from "./addressees.ts";
 import type { Letter, Redrive } from "./dead-letter-view.ts";
 import type { DeadLetters } from "./dead-letters.ts";
 
@@ -60,7 +60,7 @@ const timedOut = Symbol("timed out");
 
 /** Watches registers and dead letters for those who ask. */
 export function openDeliveries({ documents, deadLetters, clock }: DeliveriesOptions): Deliveries {
-  const addressees = createAddressees(documents);
+  const addressees = openAddressees(documents);
   const moved = createEmitter<void>();
   const closing = createEmitter<void>();
   let stops: readonly Undo[] = [];
@@ -74,8 +74,8 @@ export function openDeliveries({ documents, deadLetters, clock }: DeliveriesOpti
       .of(message)
       .map((addressee) => ({ addressee, status: statusAt(addressee, message) }));
     // Who has left and not handled it never will.
-    const left = known.filter(({ addressee, status }) => addressee.isHere || isSettled(status));
-    return Object.freeze(left.map(({ status }) => Object.freeze(status)));
+    const counted = known.filter(({ addressee, status }) => addressee.isHere || isSettled(status));
+    return Object.freeze(counted.map(({ status }) => Object.freeze(status)));
   }
 
   function statusAt({ consumer, group, agents, standingOf }: Addressee, { id }: Message): DeliveryStatus {
@@ -211,6 +211,7 @@ export function openDeliveries({ documents, deadLetters, clock }: DeliveriesOpti
     },
     close() {
       isClosed = true;
+      addressees.close();
       for (const stop of stops) stop();
       closing.emit();
     },

@@ -102,7 +102,7 @@ const ownFields = ["schemaVersion", "contentVersion", "reference"];
  * @throws `messaging/invalid-message`, naming the field.
  */
 export function withContent(
-  fields: Omit<RoledMessage, "content"> & { content?: unknown },
+  fields: { readonly content?: unknown; readonly type: string },
   { content, version }: WrittenContent,
 ): PreparedMessage {
   if (content === undefined) throw invalidMessage("content", "it has none");

@@ -67,7 +67,11 @@ export function callHere(
     }
 
     const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () => fail(expired(what)));
-    const stopWaiting = offer.callers.enter(() => end() && resolve(undefined));
+    const stopWaiting = offer.callers.enter((reason) => {
+      end();
+      run?.abort(reason);
+      resolve(undefined);
+    });
     const leave = exchanges.whileOpen(fail);
     if (signal?.aborted) return onAbort();
     signal?.addEventListener("abort", onAbort, { once: true });

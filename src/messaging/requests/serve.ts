@@ -43,7 +43,7 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
   const { writer, agent, desk, signals, clock, consume } = options;
   const { name } = service;
   const execute = createExecution(service, handlers);
-  const callers = createAttendance<() => void>();
+  const callers = createAttendance<(reason: FlockError) => void>();
   const book = createCallBook();
   /** Calls that are about to run, or do. */
   const calls = new Map<string, { call: ServiceCall; settle: () => void }>();
@@ -179,7 +179,7 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
     }
     for (const { settle } of calls.values()) settle();
     for (const resolve of [...waiting.values()]) resolve(undefined);
-    for (const stopped of callers.list()) stopped();
+    for (const stopped of callers.list()) stopped(reason);
   };
 }
 

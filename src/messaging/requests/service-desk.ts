@@ -1,4 +1,4 @@
-import type { Undo } from "../../base/index.ts";
+import type { FlockError, Undo } from "../../base/index.ts";
 import { everyone } from "../../protocol/index.ts";
 import type { Attendance } from "./attendance.ts";
 import type { Running, ServiceCall } from "./service-execution.ts";
@@ -9,7 +9,7 @@ export interface ServiceOffer {
   readonly agent: string;
   run(call: ServiceCall): Running;
   /** Whom it tells that it is served no more. */
-  readonly callers: Attendance<() => void>;
+  readonly callers: Attendance<(reason: FlockError) => void>;
 }
 
 /** What the agents of one room object serve: they call each other here, past the room. */

@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { type Assembly, createAssembly, type StreamPiece } from "../../../src/messaging/streams/assembly.ts";
-import type { StreamPart } from "../../../src/protocol/index.ts";
-import { partsOf, streamId } from "./stream-lane.ts";
+import type { StreamEndBody, StreamPart } from "../../../src/protocol/index.ts";
+import { endOf, partsOf, streamId } from "./stream-lane.ts";
 
 type Create = (id: string, from: number) => Pick<Assembly, "take">;
 
@@ -83,6 +83,22 @@ describe("parts put together", () => {
   ])("STREAM-14: a reader that %s is caught", (_, create) => expect(() => resumes(create)).toThrow());
 
   it("STREAM-16: a part that is missing is noticed wherever the reader began", () => misses(createAssembly));
+
+  it("STREAM-16: parts that are read again from an earlier one, after a loss, are no other digest", async () => {
+    const bodies = bodiesOf(["a", "b", "c"]);
+    const assembly = createAssembly(streamId, 0);
+    for (const body of bodies) assembly.take(body);
+    assembly.begin(1);
+    expect(bodies.slice(1).map((body) => assembly.take(body))).toEqual([undefined, undefined]);
+    await assembly.finish((await endOf("abc")).body as StreamEndBody);
+    const joined = createAssembly(streamId, 0);
+    joined.take(bodies[0] as StreamPart);
+    joined.begin(1);
+    for (const body of bodiesOf(["?", "x", "c"]).slice(1)) joined.take(body);
+    await expect(joined.finish((await endOf("abc")).body as StreamEndBody)).rejects.toMatchObject({
+      code: "messaging/stream-corrupt",
+    });
+  });
 
   it("STREAM-16: a stream past the largest reference is not believed by who holds it", () => {
     const bodies = bodiesOf(["éé", "é"]);
