@@ -4,18 +4,21 @@ import { expect, it } from "vitest";
 import {
   concatBytes,
   equalBytes,
+  fromBase64Url,
   fromHex,
   fromUtf8,
   sha256Hex,
+  toBase64Url,
   toHex,
   toUtf8,
 } from "../../src/base/index.ts";
 
 const bytes = fc.uint8Array({ maxLength: 200 });
 
-it("BASE-8: text, hexadecimal and joined bytes are read back as they were", () => {
+it("BASE-8: text, hexadecimal, base64url and joined bytes are read back as they were", () => {
   fc.assert(fc.property(fc.string({ unit: "grapheme" }), (text) => fromUtf8(toUtf8(text)) === text));
   fc.assert(fc.property(bytes, (value) => equalBytes(fromHex(toHex(value)), value)));
+  fc.assert(fc.property(bytes, (value) => equalBytes(fromBase64Url(toBase64Url(value)), value)));
   fc.assert(
     fc.property(fc.array(bytes), (parts) => {
       expect([...concatBytes(parts)]).toEqual(parts.flatMap((part) => [...part]));

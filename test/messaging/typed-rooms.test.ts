@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import * as z from "zod/mini";
 import { defineMessage, openRoom, type ReceivedMessage } from "../../src/index.ts";
+import { createInMemoryStore } from "../../src/refstore/index.ts";
 import { createManualClock, until } from "../refstore/manual-clock.ts";
 import { createBrowser } from "../room/platform.ts";
 
@@ -15,11 +16,13 @@ const now = defineMessage("order.created", {
   downgrade: ({ cents }) => ({ total: cents / 100 }),
 });
 
+const openReferences = async () => createInMemoryStore();
+
 describe("rooms with message types", () => {
   it("MSG-86: an old client and a new one of one room understand each other", async () => {
     const { persistence, openTabChannel } = createBrowser();
     const clock = createManualClock();
-    const platform = { clock, persistence, openTabChannel };
+    const platform = { clock, persistence, openTabChannel, openReferences };
     const shops = await openRoom("orders", { messages: [old], platform });
     const stores = await openRoom("orders", { messages: [now], platform });
     const shop = await shops.agent("shop");
@@ -57,9 +60,9 @@ describe("rooms with message types", () => {
 
   it("MSG-85: a room with two definitions of one type does not open", async () => {
     const { persistence } = createBrowser();
-    const opening = openRoom("orders", { messages: [old, now], platform: { persistence } });
+    const opening = openRoom("orders", { messages: [old, now], platform: { persistence, openReferences } });
     await expect(opening).rejects.toMatchObject({ code: "messaging/invalid-options" });
     // Nothing of it stays open.
-    await (await openRoom("orders", { messages: [now], platform: { persistence } })).close();
+    await (await openRoom("orders", { messages: [now], platform: { persistence, openReferences } })).close();
   });
 });

@@ -134,6 +134,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     resolve: options.resolve,
     duplicateOf: options.duplicateOf,
     isDone,
+    takes: compiled.takes,
     cancelled: options.cancelled,
     giveUp: options.giveUp,
     onDone: pass,

@@ -1,6 +1,7 @@
 import type { Entry } from "../../crdt/index.ts";
-import { type DeadLetterBody, defaultPriority } from "../../protocol/index.ts";
+import { defaultPriority } from "../../protocol/index.ts";
 import type { Message } from "../message/message.ts";
+import type { Verdict } from "./giving-up.ts";
 import type { Attempt } from "./handler-context.ts";
 import type { LaneCursor } from "./lane-cursor.ts";
 import type { LanePage } from "./position.ts";
@@ -20,15 +21,6 @@ export interface DeliveryLane extends LaneLoad {
   careful: number | undefined;
 }
 
-/** Why a message is given up. */
-export interface Verdict {
-  readonly outcome: DeadLetterBody["outcome"];
-  readonly reason: string;
-  /** Deliveries that were made. */
-  readonly attempts: number;
-  readonly cause?: unknown;
-}
-
 /** What an entry brought the consumer, until the position has passed it. */
 export interface Delivery<L extends DeliveryLane = DeliveryLane> extends Job {
   readonly lane: L;
@@ -42,6 +34,8 @@ export interface Delivery<L extends DeliveryLane = DeliveryLane> extends Job {
   number: number;
   /** Whether that is counted in the position. */
   isCounted: boolean;
+  /** Whether a delivery of it was made here before. */
+  hasRun: boolean;
   /** What its handler has in hand. */
   attempt: Attempt | undefined;
   /** What it waits for before: another one has come too late. */
@@ -66,6 +60,7 @@ export function createDelivery<L extends DeliveryLane>(lane: L, entry: Entry, wa
     message,
     number: 0,
     isCounted: false,
+    hasRun: false,
     attempt: undefined,
     pending: undefined,
     cutOff: undefined,

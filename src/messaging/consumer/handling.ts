@@ -1,10 +1,13 @@
 import { type Clock, FlockError, isFlockError } from "../../base/index.ts";
 import type { Documents, Pen } from "../../crdt/index.ts";
-import { type DeadLetterBody, maxAhead } from "../../protocol/index.ts";
+import type { DeadLetterBody } from "../../protocol/index.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
 import type { Responder } from "../requests/responder.ts";
 import { type DeliveryRules, retryAfterMs } from "./consumer-delivery.ts";
-import type { Delivery, Verdict } from "./delivery.ts";
+import { createAwaited } from "./awaited.ts";
+import { createCounted } from "./counted.ts";
+import type { Delivery } from "./delivery.ts";
+import { createGivingUp, exhausted, type Verdict } from "./giving-up.ts";
 import { acknowledged, createAttempt, type MessageHandler, type Word } from "./handler-context.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Schedule } from "./schedule.ts";
@@ -53,6 +56,8 @@ export interface HandlingOptions<D extends Delivery> {
     | undefined;
   /** Whether the consumer is past a message. */
   isDone(id: string): boolean;
+  /** Whether a message that a redrive names is for the consumer. */
+  takes(message: Message): boolean;
   cancelled: ((id: string) => string | undefined) | undefined;
   giveUp(letter: DeadLetterBody, restsOn: readonly string[]): Promise<void>;
   /** The delivery is over, and the position may pass its entry. */
@@ -64,24 +69,43 @@ export interface HandlingOptions<D extends Delivery> {
 
 /** After this a letter that could not be written is written again. */
 const lostLetterMs = 1_000;
+/** After this what a redrive names is looked for again in a history that is out of reach. */
+const outOfReachMs = 5_000;
 /** So long after it was found that another message of its key is to be handled first, that is looked at again. */
 const sameKeyMs = 1_000;
-/** What has waited so long for its content lets another have its hand. */
-const contentPatienceMs = 1_000;
 
 /** Creates the handling of a consumer's messages. */
 export function createHandling<D extends Delivery>(options: HandlingOptions<D>): Handling<D> {
   const { name, agent, rules, handler, responder, where, writer, history, clock, now, schedule, publisher } =
     options;
-  const { resolve, duplicateOf, isDone, cancelled, giveUp, onDone, onChange, onProblem } = options;
+  const { resolve, duplicateOf, isDone, cancelled, takes, onDone, onChange, onProblem } = options;
   /** Ends what no delivery ends by itself. */
   const lifetime = new AbortController();
   /** What handlers have in hand, by when they must have said something; in the order of that. */
   const inFlight = new Map<D, number>();
-  /** What has a hand while its content comes, by when it loses it. */
-  const awaited = new Map<D, number>();
-  let toStore: [delivery: D, received: ReceivedMessage][] = [];
   let isClosed = false;
+  const awaited = createAwaited<D>({
+    now,
+    onHandLost: (delivery) =>
+      schedule.defer(delivery, delivery.message?.expiresAt ?? Number.POSITIVE_INFINITY),
+    onLate: (delivery) => schedule.defer(delivery, now()),
+    onChange,
+  });
+  const counted = createCounted<D>({ order: rules.order, writer, clock, publisher, begin, onChange });
+  const doom = createGivingUp<D>({
+    name,
+    agent,
+    giveUp: options.giveUp,
+    onSaid(delivery) {
+      if (!isClosed) onDone(delivery);
+    },
+    onFailed(delivery) {
+      if (isClosed) return;
+      schedule.add(delivery, now() + lostLetterMs);
+      onChange();
+    },
+    onProblem,
+  });
 
   function fateOf(delivery: D): Verdict | undefined {
     if (delivery.verdict) return delivery.verdict;
@@ -120,7 +144,8 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     const verdict = fateOf(delivery);
     if (verdict) abandon(delivery, verdict);
     else if (!delivery.message) {
-      wait(delivery, readRedriven(delivery), (message) => provideRedriven(delivery, message));
+      const read = history.entry(delivery.messageId, { signal: signalOf(delivery) });
+      wait(delivery, read, (entry) => provideRedriven(delivery, entry && readMessage(entry)));
     } else if (duplicateOf && delivery.message.idempotencyKey !== undefined && !delivery.isRedriven) {
       const { message } = delivery;
       wait(delivery, duplicateOf(message, isDone, signalOf(delivery)), (other) => {
@@ -131,14 +156,9 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     } else provide(delivery, delivery.message);
   }
 
-  function readRedriven(delivery: D): Promise<Message | undefined> {
-    const read = history.entry(delivery.messageId, { signal: signalOf(delivery) });
-    return read.then((entry) => entry && readMessage(entry));
-  }
-
   function provideRedriven(delivery: D, message: Message | undefined): void {
     delivery.message = message;
-    if (message) provide(delivery, message);
+    if (message) takes(message) ? provide(delivery, message) : done(delivery);
     else abandon(delivery, { outcome: "unreadable", reason: "No message has this id.", attempts: 0 });
   }
 
@@ -159,26 +179,8 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     else deliver(delivery, received);
   }
 
-  /** Goes on with what comes; where that has taken long, another may have its hand meanwhile, and it is asked for anew. */
   function wait<T>(delivery: D, coming: Promise<T>, then: (value: T) => void): void {
-    delivery.pending = coming;
-    awaited.set(delivery, now() + contentPatienceMs);
-    const hasHand = (): boolean | undefined => {
-      if (delivery.pending !== coming || isClosed) return undefined;
-      delivery.pending = undefined;
-      onChange();
-      return awaited.delete(delivery);
-    };
-    coming.then(
-      (value) => {
-        const has = hasHand();
-        if (has) then(value);
-        else if (has === false) schedule.defer(delivery, now());
-      },
-      (failure: unknown) => {
-        if (hasHand() !== undefined) unprovided(delivery, failure);
-      },
-    );
+    awaited.wait(delivery, coming, then, (failure) => unprovided(delivery, failure));
   }
 
   function unprovided(delivery: D, failure: unknown): void {
@@ -190,42 +192,34 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       abandon(delivery, { outcome: "unreadable", reason: failure.message, attempts, cause: failure });
       return;
     }
-    delivery.number = triesOf(delivery) + 1;
-    delivery.isCounted = false;
+    if (!delivery.message && isFlockError(failure, "refstore/unavailable")) {
+      schedule.defer(delivery, now() + outOfReachMs);
+      return;
+    }
+    number(delivery);
     settled(delivery, { kind: "failed", cause: failure });
   }
 
-  function deliver(delivery: D, received: ReceivedMessage): void {
-    const { lane } = delivery;
+  function number(delivery: D): void {
     delivery.number = triesOf(delivery) + 1;
     delivery.isCounted = false;
-    lane.careful ??= firstCareful(delivery);
-    if (delivery.number === 1 && lane.careful === 0) {
+  }
+
+  function deliver(delivery: D, received: ReceivedMessage): void {
+    number(delivery);
+    if (!counted.isNeeded(delivery)) {
       invoke(delivery, received);
       return;
     }
-    if (lane.careful > 0) lane.careful--;
     count(delivery);
-    toStore.push([delivery, received]);
+    counted.add(delivery, received);
     onChange();
   }
 
-  /** The first of a lane; where one did not come to its end before, all that may be among those with it. */
-  function firstCareful({ lane }: D): number {
-    return rules.order === "none" || lane.cursor()?.record().tries ? maxAhead : 1;
-  }
-
-  async function storeAll(batch: typeof toStore): Promise<void> {
-    publisher.publish();
-    await writer.flush();
-    for (const [delivery, received] of batch) {
-      if (isClosed) return;
-      const reason = reasonOfCancel(received as Message);
-      const attempts = delivery.number - 1;
-      if (reason === undefined) invoke(delivery, received);
-      else abandon(delivery, { outcome: "cancelled", reason, attempts });
-    }
-    onChange();
+  function begin(delivery: D, received: ReceivedMessage): void {
+    const reason = delivery.message && reasonOfCancel(delivery.message);
+    if (reason === undefined) invoke(delivery, received);
+    else abandon(delivery, { outcome: "cancelled", reason, attempts: delivery.number - 1 });
   }
 
   function invoke(delivery: D, received: ReceivedMessage): void {
@@ -240,6 +234,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       },
     });
     delivery.attempt = attempt;
+    delivery.hasRun = true;
     const fail = (cause: unknown): void => attempt.settle({ kind: "failed", cause });
     let result: unknown;
     try {
@@ -264,6 +259,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
   function settled(delivery: D, word: Word): void {
     delivery.attempt = undefined;
     inFlight.delete(delivery);
+    counted.settled(delivery);
     if (isClosed) return;
     onChange();
     if (word.kind === "ack") done(delivery);
@@ -317,39 +313,6 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     onChange(delivery.lane);
   }
 
-  /** Says that a message is given up, before the position passes it. */
-  function doom(delivery: D, verdict: Verdict): void {
-    const { messageId, isRedriven, id } = delivery;
-    const { outcome, reason, attempts } = verdict;
-    delivery.verdict = verdict;
-    delivery.pending = undefined;
-    delivery.cutOff?.abort();
-    const letter = { consumer: name, messages: [messageId], outcome, reason, attempts };
-    giveUp(letter, isRedriven ? [id] : []).then(
-      () => {
-        if (isClosed) return;
-        onDone(delivery);
-        if (outcome !== "expired" && outcome !== "cancelled") tellGivenUp(delivery, verdict);
-      },
-      (failure: unknown) => {
-        if (isClosed) return;
-        if (isFlockError(failure)) onProblem(failure);
-        schedule.add(delivery, now() + lostLetterMs);
-        onChange();
-      },
-    );
-  }
-
-  function tellGivenUp({ messageId }: D, { outcome, reason, attempts, cause }: Verdict): void {
-    onProblem(
-      new FlockError(
-        "messaging/dead-letter",
-        `${name} of ${agent} gave up ${messageId} after ${attempts} deliveries (${outcome}): ${reason}`,
-        { cause, details: { id: messageId, consumer: name, outcome, attempts } },
-      ),
-    );
-  }
-
   return {
     start,
     refuse,
@@ -357,14 +320,9 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       const { messageId, attempt } = delivery;
       if (attempt)
         attempt.abort(new FlockError("messaging/cancelled", `The request ${messageId} was taken back.`));
-      else if (delivery.slot || awaited.delete(delivery)) schedule.defer(delivery, now());
+      else if (delivery.slot || awaited.drop(delivery)) schedule.defer(delivery, now());
     },
-    store() {
-      if (toStore.length === 0) return;
-      const batch = toStore;
-      toStore = [];
-      void storeAll(batch);
-    },
+    store: counted.store,
     endOverdue(time) {
       for (const [delivery, at] of inFlight) {
         if (at > time) break;
@@ -376,15 +334,11 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
         delivery.attempt?.abort(failure);
         delivery.attempt?.settle({ kind: "failed", cause: failure });
       }
-      for (const [delivery, at] of awaited) {
-        if (at > time) break;
-        awaited.delete(delivery);
-        schedule.defer(delivery, delivery.message?.expiresAt ?? Number.POSITIVE_INFINITY);
-      }
+      awaited.endOverdue(time);
     },
     overdueNext() {
       const [handled] = inFlight.values();
-      const [coming] = awaited.values();
+      const coming = awaited.overdueNext();
       return handled === undefined || coming === undefined ? (handled ?? coming) : Math.min(handled, coming);
     },
     count() {
@@ -394,17 +348,14 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       isClosed = true;
       const reason = new FlockError("crdt/closed", `The consumer ${name} of ${agent} has stopped.`);
       lifetime.abort(reason);
+      awaited.close();
+      counted.close();
       for (const { attempt, cutOff } of deliveries) {
         attempt?.abort(reason);
         cutOff?.abort(reason);
       }
     },
   };
-}
-
-function exhausted(attempts: number, cause?: unknown): Verdict {
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
-  return { outcome: "exhausted", reason: `${attempts} deliveries failed${why}`, attempts, cause };
 }
 
 function isPromise<T>(value: T | PromiseLike<T> | unknown): value is Promise<T> {

@@ -73,13 +73,8 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
   }
 
   function stateOf(name: string): PageState | undefined {
-    const present = states.get(name);
-    if (present) return present;
     const page = parsePageName(name);
-    if (!page) return undefined;
-    const made: PageState = { page, floor: undefined, done: [], tries: undefined };
-    states.set(name, made);
-    return made;
+    return page && (find(page) ?? make(page));
   }
 
   function find(page: PageName): PageState | undefined {

@@ -64,6 +64,8 @@ const methodPattern = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
  * @throws `messaging/invalid-options`
  * @example
  * ```ts
+ * import * as z from "zod";
+ *
  * const calculator = defineService("calculator", {
  *   add: { input: z.object({ a: z.number(), b: z.number() }), output: z.number() },
  * });

@@ -50,7 +50,7 @@ export async function* followLane(
     signal.throwIfAborted();
     const live = isWhole ? undefined : find(({ name }) => comparePages(name, at) === 0);
     // It stays readable where it is let go of meanwhile, and may grow.
-    for (; live && index < live.entries.length; ) {
+    while (live && index < live.entries.length) {
       const entry = live.entries[index++] as Entry;
       if (wants(entry)) yield entry;
     }
@@ -96,6 +96,7 @@ function nextChange(
   signal: AbortSignal,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const agent = agentOf(writer);
     const wake = (from: string | undefined): void => {
       if (from !== undefined && agentOf(from) === agent) end(resolve);
