@@ -9,7 +9,10 @@ const said = (content: unknown, more: object = {}) => ({ to: "critic", content, 
 const never = () => new Promise(() => undefined);
 
 /** A page that dies of one message, opened again and again; it gives what each page's handler was called with. */
-async function dieOf(poison: unknown, { contents, order }: { contents: readonly unknown[]; order?: "lane" | "none" }) {
+async function dieOf(
+  poison: unknown,
+  { contents, order }: { contents: readonly unknown[]; order?: "lane" | "none" },
+) {
   const world = createWorld();
   for (const content of contents) world.arrive(planner, said(content));
   const sessions: string[][] = [];
@@ -100,7 +103,9 @@ describe("attempts", () => {
       expect(pages.length).toBeLessThanOrEqual(5);
       // Every other is handled, and told of no more than two attempts.
       const others = sessions.flat().filter((each) => !each.startsWith('"poison"'));
-      expect(new Set(others.map((each) => each[0]))).toEqual(new Set(["0", "1", "2", "3", "4", "5", "6"].filter((each) => each !== `${at}`)));
+      expect(new Set(others.map((each) => each[0]))).toEqual(
+        new Set(["0", "1", "2", "3", "4", "5", "6"].filter((each) => each !== `${at}`)),
+      );
       expect(others.every((each) => Number(each.split(" ")[1]) <= 2)).toBe(true);
     }
   });

@@ -68,7 +68,8 @@ describe("order none", () => {
     world.arriveAll(planner, numbers(400));
     const consumer = world.consume(critic, {
       order: "none",
-      handle: ({ content }, context) => content === 3 && context.attempt === 1 && context.nak({ delayMs: 5_000 }),
+      handle: ({ content }, context) =>
+        content === 3 && context.attempt === 1 && context.nak({ delayMs: 5_000 }),
     });
     await settle();
     // 255 after the one that waits: more would be past what a position may say.
@@ -104,7 +105,8 @@ describe("order none", () => {
     lane.seal(10);
     const consumer = world.consume(critic, {
       order: "none",
-      handle: ({ content }, context) => content === "0/1" && context.attempt === 1 && context.nak({ delayMs: 9_000 }),
+      handle: ({ content }, context) =>
+        content === "0/1" && context.attempt === 1 && context.nak({ delayMs: 9_000 }),
     });
     await until(() => consumer.handled.length === 16);
     world.clock.advance(9_000);

@@ -33,7 +33,12 @@ const pick = fc.nat({ max: 9 });
 const delays = fc.oneof(fc.constant(0), fc.integer({ min: -5_000, max: 40_000 }));
 const steps: fc.Arbitrary<Step[]> = fc.array(
   fc.oneof(
-    fc.record({ does: fc.constant("offer" as const), lane: fc.nat({ max: 3 }), priority: pick, delayMs: delays }),
+    fc.record({
+      does: fc.constant("offer" as const),
+      lane: fc.nat({ max: 3 }),
+      priority: pick,
+      delayMs: delays,
+    }),
     fc.record({ does: fc.constant("take" as const) }),
     fc.record({ does: fc.constant("take" as const) }),
     fc.record({ does: fc.constant("finish" as const), which: pick }),

@@ -13,7 +13,10 @@ const codes = ({ problems }: ReturnType<typeof createWorld>) => problems.map(({ 
 /** A consumer of a few messages whose handler says what the test says. */
 async function handling(say: (context: HandlerContext, content: unknown) => unknown, options: object = {}) {
   const world = createWorld();
-  const consumer = world.consume(critic, { handle: ({ content }, context) => say(context, content), ...options });
+  const consumer = world.consume(critic, {
+    handle: ({ content }, context) => say(context, content),
+    ...options,
+  });
   for (const content of [1, 2]) world.arrive(planner, said(content));
   await settle();
   return { world, consumer };
@@ -87,7 +90,10 @@ describe("what a handler says", () => {
         failures.push(failure);
       }
     });
-    expect(failures.map((failure) => isFlockError(failure, "messaging/invalid-options"))).toEqual([true, true]);
+    expect(failures.map((failure) => isFlockError(failure, "messaging/invalid-options"))).toEqual([
+      true,
+      true,
+    ]);
   });
 
   it("MSG-47: without a word for ackWaitMs the signal aborts, and the message comes again", async () => {
@@ -339,8 +345,7 @@ describe("requests that are taken back", () => {
 
   it("MSG-52: while they are handled reach the handler, whose word decides", async () => {
     const { world, consumer, request, cancel } = await setUp(
-      ({ signal }) =>
-        new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
+      ({ signal }) => new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve())),
     );
     const id = request();
     await settle();
@@ -384,7 +389,10 @@ describe("options", () => {
   ])("MSG-53: %s is refused in %j", (name, options) => {
     const world = createWorld();
     expect(() => world.consume(critic, options as never)).toThrow(
-      expect.objectContaining({ code: "messaging/invalid-options", details: expect.objectContaining({ name }) }),
+      expect.objectContaining({
+        code: "messaging/invalid-options",
+        details: expect.objectContaining({ name }),
+      }),
     );
     expect(world.clock.delays()).toEqual([]);
   });

@@ -44,8 +44,7 @@ describe("messages to one writer", () => {
     world.consume(critic, { handle });
     world.consume(twin, { handle });
     world.present(critic, twin);
-    const targets = [critic, twin, critic];
-    targets.forEach((to, index) => world.arrive(planner, said(index + 1, { to })));
+    world.arriveAll(planner, [said(1, { to: critic }), said(2, { to: twin }), said(3, { to: critic })]);
     await settle();
     expect(order).toEqual([1]);
     open();
@@ -171,7 +170,9 @@ describe("groups", () => {
       ["none", false],
     ] as const) {
       const world = createWorld();
-      const members = [critic, helper].map((id) => world.consume(id, { group, order, filter: { topic: "jobs" } }));
+      const members = [critic, helper].map((id) =>
+        world.consume(id, { group, order, filter: { topic: "jobs" } }),
+      );
       world.present(critic, helper);
       for (let content = 0; content < 30; content++) world.arrive(planner, { topic: "jobs", content });
       await settle();

@@ -3,7 +3,12 @@ import type { Delivery } from "./delivery.ts";
 /** What deliveries wait for before their handler can have them; what comes too late for a hand is asked for anew. */
 export interface Awaited<D extends Delivery> {
   /** Goes on with what comes, or with why it does not. */
-  wait<T>(delivery: D, coming: Promise<T>, then: (value: T) => void, failed: (failure: unknown) => void): void;
+  wait<T>(
+    delivery: D,
+    coming: Promise<T>,
+    then: (value: T) => void,
+    failed: (failure: unknown) => void,
+  ): void;
   /** It waits no longer; tells whether it had a hand. */
   drop(delivery: D): boolean;
   /** Takes the hands of those that have waited for too long. */

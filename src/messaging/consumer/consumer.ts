@@ -17,8 +17,8 @@ import type { MessageHandler } from "./handler-context.ts";
 import { createHandling, type HandlingOptions } from "./handling.ts";
 import type { ConsumerStart } from "./history-start.ts";
 import { createTurns } from "./history-turns.ts";
-import { createLaneSupply, type GapHandler, type LaneSupply } from "./lane-supply.ts";
 import type { LaneCursor } from "./lane-cursor.ts";
+import { createLaneSupply, type GapHandler, type LaneSupply } from "./lane-supply.ts";
 import type { LanePage } from "./position.ts";
 import { createPublisher } from "./publisher.ts";
 import { createSchedule } from "./schedule.ts";
@@ -336,6 +336,10 @@ export function openConsumer(options: ConsumerOptions): Undo {
     for (const delivery of deliveries.values()) if (delivery.slot && isPassed(delivery)) drop(delivery);
   }
 
+  function retry(): void {
+    for (const { supply } of lanes.values()) supply.retry();
+  }
+
   function onRegister(id: string): void {
     const { low, first } = documents.history.marks(id) ?? {};
     const marks = `${first}/${low}`;
@@ -373,7 +377,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     documents.registerChanged.on(onRegister),
     // In a turn of its own: by then the references have heard of it too.
     documents.online.subscribe((isOnline) => {
-      if (isOnline) queueMicrotask(() => lanes.forEach(({ supply }) => supply.retry()));
+      if (isOnline) queueMicrotask(retry);
     }),
     documents.presence.others.subscribe(() => {
       share.changed();

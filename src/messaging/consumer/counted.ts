@@ -22,6 +22,7 @@ export interface CountedOptions<D extends Delivery> {
   writer: Pick<Pen, "flush">;
   clock: Clock;
   publisher: Publisher;
+  count(delivery: D): void;
   begin(delivery: D, received: ReceivedMessage): void;
   onChange(): void;
 }
@@ -35,7 +36,7 @@ const aloneMs = 1_000;
 
 /** Creates the counting of a consumer's deliveries. */
 export function createCounted<D extends Delivery>(options: CountedOptions<D>): Counted<D> {
-  const { order, writer, clock, publisher, begin, onChange } = options;
+  const { order, writer, clock, publisher, count, begin, onChange } = options;
   let together: Waiting<D>[] = [];
   const alone: Waiting<D>[] = [];
   let isAlone = false;
@@ -45,6 +46,7 @@ export function createCounted<D extends Delivery>(options: CountedOptions<D>): C
   let cancel: Undo = () => undefined;
 
   async function storeAll(batch: readonly Waiting<D>[]): Promise<void> {
+    for (const [delivery] of batch) count(delivery);
     publisher.publish();
     // With it goes what was done before: who is not the cause is not there to be suspected again.
     await writer.flush();

@@ -3,8 +3,8 @@ import type { Documents, Pen } from "../../crdt/index.ts";
 import type { DeadLetterBody } from "../../protocol/index.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
 import type { Responder } from "../requests/responder.ts";
-import { type DeliveryRules, retryAfterMs } from "./consumer-delivery.ts";
 import { createAwaited } from "./awaited.ts";
+import { type DeliveryRules, retryAfterMs } from "./consumer-delivery.ts";
 import { createCounted } from "./counted.ts";
 import type { Delivery } from "./delivery.ts";
 import { createGivingUp, exhausted, type Verdict } from "./giving-up.ts";
@@ -91,7 +91,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     onLate: (delivery) => schedule.defer(delivery, now()),
     onChange,
   });
-  const counted = createCounted<D>({ order: rules.order, writer, clock, publisher, begin, onChange });
+  const counted = createCounted<D>({ order: rules.order, writer, clock, publisher, count, begin, onChange });
   const doom = createGivingUp<D>({
     name,
     agent,
@@ -211,7 +211,6 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       invoke(delivery, received);
       return;
     }
-    count(delivery);
     counted.add(delivery, received);
     onChange();
   }

@@ -34,6 +34,8 @@ export interface DefineMessageOptions<Input, Output> extends MessageEvolution<Ou
  * @throws `messaging/invalid-options` where the type is no name of a type, or the version no whole number from 1 on
  * @example
  * ```ts
+ * import * as z from "zod";
+ *
  * const orderCreated = defineMessage("order.created", {
  *   schema: z.object({ order: z.string(), items: z.array(z.string()) }),
  *   version: 2,

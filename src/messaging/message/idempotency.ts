@@ -24,7 +24,7 @@ export interface IdempotencyIndex {
    * The first message of an agent with this key; undefined where none is known here. What is not within reach is not
    * waited for.
    *
-   * @throws `crdt/storage-failed`, `crdt/closed`, and the signal's reason
+   * @throws `crdt/closed`, and the signal's reason
    */
   first(agent: string, key: string, signal?: AbortSignal): Promise<KeyedMessage | undefined>;
   /**
@@ -32,7 +32,7 @@ export interface IdempotencyIndex {
    * done, else the one with the earliest clock. `isDone` says whether the consumer is past a message.
    * Undefined where this is the one to handle, as is one without a key.
    *
-   * @throws `refstore/unavailable`, `crdt/storage-failed`, `crdt/closed`, and the signal's reason
+   * @throws `crdt/closed`, and the signal's reason
    */
   duplicateOf(
     message: KeyedMessage & Pick<Message, "from" | "idempotencyKey">,
@@ -115,11 +115,23 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
     const name = `${agent}|${key}`;
     // A key that is looked for in history waits for the network, and its sender does not.
     const isLooking = documents.hasRelay && !documents.online.get() && index.status(name) === "loading";
-    const found =
-      isReady && !isLooking
-        ? await index.fetch(name, signal && { signal })
-        : await abortable(outsideOf(index, agent, name), signal);
-    return (found ?? []).filter(isKept).sort(compareKnown);
+    const found = isReady && !isLooking ? await fetched(index, name, signal) : undefined;
+    const all = found ?? (await abortable(outsideOf(index, agent, name), signal));
+    return all.filter(isKept).sort(compareKnown);
+  }
+
+  /** Undefined where it can't be told: a snapshot that fails, or history out of reach, keeps nobody from sending. */
+  async function fetched(
+    index: View<readonly Known[]>,
+    name: string,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Known[] | undefined> {
+    try {
+      return (await index.fetch(name, signal && { signal })) ?? [];
+    } catch (failure) {
+      if (signal?.aborted || !isFlockError(failure) || failure.code === "crdt/closed") throw failure;
+      return undefined;
+    }
   }
 
   /** What the index has by now, and what the agent's own lanes have. */

@@ -96,7 +96,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   function send(message: RoledMessage): Promise<SentMessage> {
-    const written = types?.write(message.type, message.content) ?? message;
+    const written = types?.write(message.type, message.content) ?? { content: message.content };
     if (written instanceof Promise) return sendChecked(message, written);
     const prepared = prepare(message, written);
     const key = prepared.body.idempotencyKey;
