@@ -88,7 +88,7 @@ export async function rateUntil(
   return { perSecond: (count / wall) * 1_000_000, processorUs: processor / count };
 }
 
-/** Messages one at a time, each timed from `send` to its handler. */
+/** Messages one at a time: each timed from `send` to its handler, or from a request to its reply. */
 export interface LoneMessage {
   /** In microseconds; resolves once nothing follows the message any more. */
   time(): Promise<number>;
@@ -114,6 +114,24 @@ export function createLoneMessage({ sender, receiver }: Pair): LoneMessage {
     stop,
   };
 }
+
+/** Begins to answer requests. */
+export function createRequest({ sender, receiver }: Pair): LoneMessage {
+  const stop = receiver.onMessage({ type: "ASK" }, (_, { respond }) => respond(1));
+  return {
+    async time() {
+      const askedAt = performance.now();
+      await sender.request({ to: "receiver", type: "ASK", content }, { timeoutMs: requestMs });
+      const us = (performance.now() - askedAt) * 1_000;
+      await turn();
+      return us;
+    },
+    stop,
+  };
+}
+
+/** Past anything that a reply takes. */
+const requestMs = 30_000;
 
 /** Lets what is due happen. */
 export function turn(): Promise<void> {

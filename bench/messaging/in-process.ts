@@ -1,6 +1,6 @@
 import { performance } from "node:perf_hooks";
 import { content, directCalls } from "../limits.ts";
-import { createLoneMessage, openTogether, type Pair, sendRate } from "./agents.ts";
+import { createLoneMessage, createRequest, openTogether, type Pair, sendRate } from "./agents.ts";
 import { gather } from "./figures.ts";
 import { timeByTurns } from "./latency.ts";
 import { type Line, printTable } from "./table.ts";
@@ -21,9 +21,15 @@ export async function measureInProcess(runs: number): Promise<void> {
     }
     note("calls", await directCalls(messages));
     await withPair(async (pair) => {
-      const message = createLoneMessage(pair);
-      const { ours, call } = await timeByTurns(loneMessages, { ours: message.time, call: timedCall });
+      const [message, question] = [createLoneMessage(pair), createRequest(pair)];
+      const { ours, call, request } = await timeByTurns(loneMessages, {
+        ours: message.time,
+        call: timedCall,
+        request: question.time,
+      });
       message.stop();
+      question.stop();
+      note("request", request.p50);
       note("p50", ours.p50);
       note("p99", ours.p99);
       note("call", call.p50);
@@ -54,6 +60,7 @@ export async function measureInProcess(runs: number): Promise<void> {
       beside: { name: "a copy and a call", values: figures.of("call") },
     },
     { path: "the same, p99", unit: "µs", ours: figures.of("p99") },
+    { path: "a request and its reply, p50", unit: "µs", ours: figures.of("request") },
   ]);
 }
 

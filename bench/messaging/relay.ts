@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { WebSocket } from "ws";
 import { openRoom, type RoomPlatform } from "../../src/index.ts";
-import { createLoneMessage, newRoomId, openApart, type Pair, type Rate, rateUntil } from "./agents.ts";
+import {
+  createLoneMessage,
+  createRequest,
+  newRoomId,
+  openApart,
+  type Pair,
+  type Rate,
+  rateUntil,
+} from "./agents.ts";
 import { type Figures, gather } from "./figures.ts";
 import { timeByTurns } from "./latency.ts";
 import { type ReaderThread, startReader } from "./reader-thread.ts";
@@ -57,6 +65,7 @@ export async function measureRelay(runs: number, startRelay: StartRelay, reader:
         ours: figures.of("p99"),
         beside: { name: "the same", values: figures.of("stock p99") },
       },
+      { path: "a request and its reply, both stored, p50", unit: "µs", ours: figures.of("request") },
     ]);
     await measureSizes(relay.url);
   } finally {
@@ -72,10 +81,16 @@ async function measure({ note }: Figures, url: string, reader: ReaderThread): Pr
   note("processor", processorUs);
   await withPair(url, async (pair) => {
     const stockPair = await openStockPair(url, newRoomId());
-    const message = createLoneMessage(pair);
-    const { ours, stock } = await timeByTurns(loneMessages, { ours: message.time, stock: stockPair.time });
+    const [message, question] = [createLoneMessage(pair), createRequest(pair)];
+    const { ours, stock, request } = await timeByTurns(loneMessages, {
+      ours: message.time,
+      stock: stockPair.time,
+      request: question.time,
+    });
     message.stop();
+    question.stop();
     stockPair.close();
+    note("request", request.p50);
     note("p50", ours.p50);
     note("p99", ours.p99);
     note("stock p50", stock.p50);

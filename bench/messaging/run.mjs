@@ -48,5 +48,7 @@ async function run() {
   });
 }
 
+// The timers of rooms keep no process alive.
+setInterval(() => undefined, 1_000);
 await run().catch(exitWithFailure);
 process.exit(0);

@@ -23,6 +23,7 @@ import { openStockClient, type StockClient } from "./stock-client.ts";
 import { startTraffic, type Traffic } from "./traffic.ts";
 import { openVersion, type Version, type VersionedPeople } from "./versions.ts";
 import { type HarnessViews, openHarnessView, type ViewReport, viewReport } from "./views.ts";
+import { createWorkshop, type WorkOptions, type Workshop } from "./worker.ts";
 
 /** A message that a handler has finished. */
 export interface Handled {
@@ -51,8 +52,12 @@ export interface Harness {
   readonly traffic: Traffic;
   /** The client of `openStock`. */
   readonly stock: StockClient;
-  /** One of the agents that `open` opened. */
+  /** One of the agents that `open` or `work` opened. */
   agentNamed(name: string): Agent;
+  /** What handlers do as the messages' jobs say. */
+  readonly workshop: Workshop;
+  /** Has an agent take jobs; opens it where it is not open yet. */
+  work(agent: string, options: WorkOptions): Promise<void>;
   /** Messages that handlers have finished in this page, in order; handlers of a test add to it themselves. */
   readonly handled: Handled[];
   /** Codes of the problems that the room told of. */
@@ -115,6 +120,7 @@ const views: { [Name in keyof HarnessViews]?: View<HarnessViews[Name]> } = {};
 const handled: Handled[] = [];
 const problems: string[] = [];
 const failures: StorageFailure[] = [];
+const workshop = createWorkshop();
 
 /** Neither the relay nor another tab answers: what is there was on the device. */
 const alone: RoomPlatform = {
@@ -175,6 +181,12 @@ globalThis.harness = {
     return made(stock);
   },
   agentNamed: (name) => made(agents[name]),
+  workshop,
+  async work(name, options) {
+    const agent = agents[name] ?? (await current().agent(name));
+    agents[name] = agent;
+    workshop.open(agent, options);
+  },
   handled,
   problems,
   failures,

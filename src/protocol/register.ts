@@ -66,7 +66,8 @@ function isMatchTest(value: unknown): boolean {
   return isJson(value) && !Array.isArray(value);
 }
 
-const consumerFilterSchema = z.object({
+// Strict: a filter with a condition that this version does not know would take too much.
+const consumerFilterSchema = z.strictObject({
   /** One type, or any of several. */
   type: z.optional(z.union([z.string(), z.array(z.string())])),
   /** A pattern of topics: `*` is one word, `>` at the end one or more. */

@@ -13,6 +13,7 @@ import {
   type WorldLane,
   writeLane,
 } from "../crdt/views-world.ts";
+import { until } from "../refstore/manual-clock.ts";
 
 const here = "alice.shop.AAAAAAAAAAA";
 const there = "alice.shop.BBBBBBBBBBB";
@@ -189,6 +190,35 @@ describe("messages with a key", () => {
     replica.release(lane(here), 0);
     expect(await index.first("a")).toBeUndefined();
     expect(await index.first("b")).toBe(idOf(here, 1, 0));
+  });
+});
+
+describe("messages with a key in two tabs", () => {
+  it("MSG-91: one that a second tab took from the snapshot and let go of first is found there", async () => {
+    const { pages, lane } = await setUp({
+      [here]: [[keyed(1, "a")], [keyed(2, "b")]],
+      [there]: [[keyed(5, "a")]],
+    });
+    const records = createInMemoryPersistence();
+    const writing = createReplica(pages, { records });
+    writing.deliver(lane(here), 0);
+    await openIndex(writing).first("a");
+    const store = await records.open("records");
+    await until(async () => {
+      writing.clock.advance(1_000);
+      return (await store.entries("view/idempotency-keys/1/live/=")).length > 0;
+    }, "the snapshot");
+
+    const second = createReplica(pages, { records });
+    const index = openIndex(second);
+    second.deliver(lane(here), 0);
+    second.deliver(lane(here), 1);
+    await index.first("a");
+    seal(second, lane(here), 1);
+    second.deliver(lane(there), 0);
+    expect(await index.first("a")).toBe(idOf(here, 0, 0));
+    await writing.views.close();
+    await second.views.close();
   });
 });
 

@@ -382,6 +382,24 @@ describe("a request of many", () => {
     expect(await end).toEqual({ value: undefined, done: true });
   });
 
+  it("REQ-11: each reply begins the stall time anew", async () => {
+    const { planner, asked, clock } = await openPair();
+    const replies = planner.requestMany(query("critic"), { stallMs: 100 });
+    const got: unknown[] = [];
+    const gathering = (async () => {
+      for await (const { content } of replies) got.push(content);
+    })();
+    await until(() => asked.length === 1);
+    for (const content of [1, 2, 3]) {
+      await asked[0]?.context.respond(content);
+      await until(() => got.length === content);
+      clock.advance(80);
+    }
+    clock.advance(20);
+    await gathering;
+    expect(got).toEqual([1, 2, 3]);
+  });
+
   it("REQ-11: ends at the reply that only says so", async () => {
     const { room } = await open();
     const [chair, clerk] = [await room.agent("chair"), await room.agent("clerk")];

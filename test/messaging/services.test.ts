@@ -413,3 +413,35 @@ describe("a service elsewhere", () => {
     expect(await ask({ method: "add", input: { a: 1 } })).toMatchObject({ content: { output: 2 } });
   });
 });
+
+describe("a request whose asker was away", () => {
+  it("REQ-1: takes its reply from history, where that was sealed meanwhile", async () => {
+    const simulation = createSimulation({ seed: 11, relay: relayCode });
+    onTestFinished(() => simulation.close());
+    const wait = <T>(promise: Promise<T>): Promise<T> => simulation.until(promise);
+    const lanes = { pageEntries: 4, pageBytes: 100_000, liveEntries: 4, liveBytes: 100_000, livePages: 2 };
+    const [home, abroad] = [simulation.replica("home"), simulation.replica("abroad")];
+    const there = await wait(home.open("lab", { platform: { ...home.platform, lanes } }));
+    const here = await wait(abroad.open("lab", { platform: { ...abroad.platform, lanes } }));
+    const [critic, asker] = [await wait(there.agent("critic")), await wait(here.agent("asker"))];
+    const problems: string[] = [];
+    here.onProblem(({ code }) => problems.push(code));
+    let isAnswered = false;
+    critic.onMessage({ type: "QUERY" }, async ({ expiresAt }, { respond }) => {
+      abroad.partition();
+      await respond(expiresAt ?? null);
+      isAnswered = true;
+    });
+    const request = asker.request({ to: "critic", type: "QUERY", content: 1 }, { timeoutMs: 3_600_000 });
+    await simulation.untilTrue(() => isAnswered);
+    for (let index = 0; index < 40; index++) {
+      await wait(critic.send({ topic: "news", type: "STATUS", content: index }));
+      await simulation.advance(200);
+    }
+    await simulation.advance(60_000);
+    expect(there.messages.get().some(({ role }) => role === "reply")).toBe(false);
+    abroad.heal();
+    expect((await wait(request)).writer).toBe(critic.writer);
+    expect(problems).toEqual([]);
+  });
+});

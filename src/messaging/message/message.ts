@@ -59,25 +59,15 @@ export interface Message {
 /** A message whose content is here, however it travelled. */
 export type ReceivedMessage = Omit<Message, "content"> & { readonly content: Json | Uint8Array };
 
-/** What was read of an entry stays read: each consumer, list and view reads the same ones. */
-const read = new WeakMap<Entry, Message | null>();
-
 const writerPattern = /^[^.]+\.[^.]+\.[^.]+$/;
 
 /**
  * Reads the message of an entry; undefined where it holds none, or one that does not fit the schema. Fields that a later
- * minor version of the schema has are dropped; another major version is not read.
+ * minor version of the schema has are dropped; another major version is not read. Each call reads anew: to keep what was
+ * read by its entry would cost three readings.
  */
-export function readMessage(entry: Entry): Message | undefined {
-  if (entry.kind !== messageKind) return undefined;
-  const before = read.get(entry);
-  if (before !== undefined) return before ?? undefined;
-  const message = messageOf(entry);
-  read.set(entry, message ?? null);
-  return message;
-}
-
-function messageOf({ id, writer, clock, body }: Entry): Message | undefined {
+export function readMessage({ kind, id, writer, clock, body }: Entry): Message | undefined {
+  if (kind !== messageKind) return undefined;
   if (typeof body !== "object" || body === null || !writerPattern.test(writer)) return undefined;
   const message = {
     id,

@@ -44,8 +44,6 @@ export function createOutbox(options: OutboxOptions): Outbox {
   const { writer, refs, policy, clock, types, labelsOf = () => undefined, findSent } = options;
   /** Settles when every message so far is in the lane; undefined while none has to wait. */
   let before: Promise<unknown> | undefined;
-  /** Messages with a key that are on their way into the lane. */
-  const sending = new Map<string, Promise<SentMessage>>();
 
   function append(body: MessageBody): Promise<SentMessage> {
     const { reference } = body;
@@ -119,18 +117,13 @@ export function createOutbox(options: OutboxOptions): Outbox {
     return inOrder(async () => begin(await complete())());
   }
 
+  /** Looks for the key once every message before is in the lane. */
   function sendOnce(
     find: NonNullable<OutboxOptions["findSent"]>,
     key: string,
     complete: () => PreparedMessage | Promise<PreparedMessage>,
   ): Promise<SentMessage> {
-    const under = sending.get(key);
-    if (under) return under;
-    const sent = inOrder(async () => (await find(key)) ?? begin(await complete())());
-    sending.set(key, sent);
-    const done = (): void => void sending.delete(key);
-    sent.then(done, done);
-    return sent;
+    return inOrder(async () => (await find(key)) ?? begin(await complete())());
   }
 
   return {

@@ -14,7 +14,7 @@ import { isServed } from "../consumer/consumer-positions.ts";
 import { pick } from "../consumer/rendezvous.ts";
 import type { ReceivedMessage } from "../message/message.ts";
 import type { Call, ServiceCaller } from "./call-here.ts";
-import { expired } from "./deadline.ts";
+import { atDeadline, expired } from "./deadline.ts";
 import { serviceType } from "./define-service.ts";
 import type { Exchange } from "./exchanges.ts";
 import { readReport, tellProgress } from "./progress.ts";
@@ -112,9 +112,7 @@ export function callElsewhere(
       fail(signal?.reason);
     }
 
-    const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () =>
-      fail(expired(`${name}.${method}`)),
-    );
+    const stopTimer = atDeadline(clock, expiresAt, () => fail(expired(`${name}.${method}`)));
     const leave = exchanges.whileOpen(fail);
     const stopHearing = signals.received.on(({ from, to: receiver, body }) => {
       // Each call that waits hears all of it: a look tells most apart.

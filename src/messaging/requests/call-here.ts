@@ -1,7 +1,7 @@
 import type { Clock, RandomBytes } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
 import type { Json } from "../../protocol/index.ts";
-import { expired } from "./deadline.ts";
+import { atDeadline, expired } from "./deadline.ts";
 import type { Exchanges } from "./exchanges.ts";
 import { createProgressReporter, type Progress, tellProgress } from "./progress.ts";
 import type { ServiceDesk, ServiceOffer } from "./service-desk.ts";
@@ -66,7 +66,7 @@ export function callHere(
       fail(signal?.reason);
     }
 
-    const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () => fail(expired(what)));
+    const stopTimer = atDeadline(clock, expiresAt, () => fail(expired(what)));
     const stopWaiting = offer.callers.enter((reason) => {
       end();
       run?.abort(reason);

@@ -1,4 +1,4 @@
-import { type Clock, FlockError } from "../../base/index.ts";
+import { type Clock, FlockError, type Undo } from "../../base/index.ts";
 
 /** What `setTimeout` can wait for: some 24 days. */
 const longestMs = 2 ** 31 - 1;
@@ -33,6 +33,12 @@ export function deadlineOf(
   assertDuration(name, durationMs);
   const earlier = others.filter((other) => other !== undefined);
   return Math.min(Math.ceil(clock.now() + durationMs), ...earlier);
+}
+
+/** Runs a task at a deadline, which others may have set: one that is past what can be waited for never comes. */
+export function atDeadline(clock: Clock, expiresAt: number, task: () => void): Undo {
+  const delayMs = Math.max(0, expiresAt - clock.now());
+  return delayMs <= longestMs ? clock.after(delayMs, task) : () => undefined;
 }
 
 /** The end of a request that nobody answered in time. */

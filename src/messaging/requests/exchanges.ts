@@ -11,7 +11,7 @@ import {
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
 import type { OutgoingMessage, RoledMessage } from "../message/outgoing.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
-import { expired } from "./deadline.ts";
+import { atDeadline, expired } from "./deadline.ts";
 import { type Progress, readProgress, tellProgress } from "./progress.ts";
 
 /** A message that asks: its deadline is that of the request, and each is asked by itself. */
@@ -228,9 +228,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       }
     }
 
-    const stopTimer = clock.after(Math.max(0, expiresAt - clock.now()), () =>
-      fail(expired(id ?? "the request")),
-    );
+    const stopTimer = atDeadline(clock, expiresAt, () => fail(expired(id ?? "the request")));
     signal?.addEventListener("abort", onAbort, { once: true });
     const leave = closing.enter(fail);
     sendIt().catch(fail);

@@ -13,7 +13,7 @@ import type { HandlerContext } from "../consumer/handler-context.ts";
 import type { ReceivedMessage } from "../message/message.ts";
 import { createAttendance } from "./attendance.ts";
 import { type CallBookEvent, createCallBook, stepCallBook } from "./call-book.ts";
-import { expired } from "./deadline.ts";
+import { atDeadline, expired } from "./deadline.ts";
 import type { MethodSchemas, Service, ServiceHandlers } from "./define-service.ts";
 import { createProgressReporter } from "./progress.ts";
 import type { ServiceDesk } from "./service-desk.ts";
@@ -75,7 +75,7 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
     const { call, settle } = calls.get(key) ?? {};
     if (!call) return;
     const { executed, abort } = execute(call);
-    const stopTimer = clock.after(Math.max(0, call.expiresAt - clock.now()), () =>
+    const stopTimer = atDeadline(clock, call.expiresAt, () =>
       take({ type: "cancelled", key }, expired(`the call of ${name}.${call.method}`)),
     );
     running.set(key, { abort, stopTimer });

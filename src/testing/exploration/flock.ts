@@ -12,6 +12,8 @@ export interface Opening {
   simulation: Simulation;
   /** The replica's name; of a copied profile's, the name of the one that it is a copy of. */
   name: string;
+  /** Kills the tab, as what runs in it may, and opens it again; does nothing once the tab is gone or all has healed. */
+  reload(): void;
 }
 
 /** A flock of replicas: who they are, what they do, what befalls them, and what must hold. */
@@ -160,19 +162,25 @@ async function play<M extends Furnished>(
     views,
   } = definition;
   let storageFails = false;
+  let isHealed = false;
   const members: Member<M>[] = [];
   let endings: Ending[] = [];
 
   function join(replica: FlockReplica, name = replica.name): void {
-    members.push(
-      createMember<M>({
-        simulation,
-        replica,
-        furnish: (tab) => open(tab, { simulation, name }),
-        storageFails: () => storageFails,
-      }),
-    );
-    members.at(-1)?.open();
+    const member = createMember<M>({
+      simulation,
+      replica,
+      furnish: (tab) => open(tab, { simulation, name, reload: () => reload(member, tab) }),
+      storageFails: () => storageFails,
+    });
+    members.push(member);
+    member.open();
+  }
+
+  function reload(member: Member<M>, tab: SimulatedReplica): void {
+    if (isHealed || member.replica !== tab) return;
+    member.crash();
+    member.open();
   }
 
   const furnished = (of: readonly Member<M>[]): M[] => of.flatMap((member) => member.furnished ?? []);
@@ -220,6 +228,7 @@ async function play<M extends Furnished>(
   }
 
   async function heal(): Promise<void> {
+    isHealed = true;
     for (const { end } of endings.splice(0)) end();
     const staying = members.filter(({ leaves }) => !leaves);
     for (const member of members) if (member.leaves) member.crash();

@@ -1,0 +1,164 @@
+import type { ConsumerRecord, LanePosition, RegisterRecord } from "../../src/protocol/index.ts";
+import { parseEntryId } from "../../src/protocol/index.ts";
+import { maxDeliver } from "./messages-plan.ts";
+
+/** One call of a handler. */
+export interface Begun {
+  /** Names the process. */
+  life: string;
+  /** Over the writers that share its position. */
+  consumer: string;
+  id: string;
+  attempt: number;
+  /** Whether one message of a lane at a time is handled. */
+  isOrdered: boolean;
+  signal: AbortSignal;
+  /** Whether the replica knows already that the message is acknowledged. */
+  isKnown: boolean;
+}
+
+/** What a writer says of one of its consumers, and what was known where it says it. */
+export interface Publication {
+  writer: string;
+  name: string;
+  record: ConsumerRecord;
+  /** Every other register that is there. */
+  others: ReadonlyMap<string, RegisterRecord>;
+}
+
+/** What handlers did and what registers said, kept outside the simulated world. */
+export interface MessagesBook {
+  /** A message was sent; its place in what happened does not matter. */
+  sent(id: string): void;
+  /** Gives what is told when the handler says what became of it. */
+  begin(begun: Begun): (word: "ack" | "term" | "failed") => void;
+  published(publication: Publication): void;
+  /** How often a consumer's handlers were called with a message. */
+  begins(consumer: string, id: string): readonly { life: string; attempt: number; at: number }[];
+  isAcknowledged(consumer: string, id: string): boolean;
+  isTerminated(consumer: string, id: string): boolean;
+  /** When a consumer was first called with a message, and when it first was done with it, by the book's own count. */
+  firstBegun(consumer: string, id: string): number | undefined;
+  firstFinished(consumer: string, id: string): number | undefined;
+  /** Where each writer's consumers are, by their latest words. */
+  positions(): Iterable<[name: string, record: ConsumerRecord]>;
+  /** Counts what has happened. */
+  readonly now: number;
+  /** What nobody may do. */
+  readonly violations: readonly string[];
+}
+
+/** Creates an empty book. */
+export function createMessagesBook(): MessagesBook {
+  const lanes = new Map<string, Set<string>>();
+  const begins = new Map<string, { life: string; attempt: number; at: number }[]>();
+  const finished = new Map<string, number>();
+  const acknowledged = new Set<string>();
+  const terminated = new Set<string>();
+  const hands = new Map<string, { id: string; signal: AbortSignal; isOver: boolean }>();
+  /** What others have seen that a writer's consumer is done with. */
+  const shown = new Map<string, Set<string>>();
+  const seen = new WeakSet<ConsumerRecord>();
+  const latest = new Map<string, ConsumerRecord>();
+  const violations = new Set<string>();
+  let now = 0;
+
+  function doneOf({ lanes: positions }: ConsumerRecord): string[] {
+    return Object.entries(positions).flatMap(([lane, position]) =>
+      [...(lanes.get(lane) ?? [])].filter((id) => isDone(position, id)),
+    );
+  }
+
+  function finish(key: string): void {
+    if (!finished.has(key)) finished.set(key, now);
+  }
+
+  return {
+    sent(id) {
+      const lane = id.slice(0, id.indexOf("/"));
+      lanes.set(lane, (lanes.get(lane) ?? new Set()).add(id));
+    },
+    begin({ life, consumer, id, attempt, isOrdered, signal, isKnown }) {
+      now++;
+      const key = `${consumer} ${id}`;
+      begins.set(key, [...(begins.get(key) ?? []), { life, attempt, at: now }]);
+      if (isKnown) violations.add(`${consumer} in ${life} handles ${id}, which it knows to be acknowledged`);
+      if (attempt > maxDeliver) violations.add(`${consumer} in ${life} handles ${id} for the ${attempt}th time`);
+      if (attempt === maxDeliver) finish(key);
+      const hand = { id, signal, isOver: false };
+      if (isOrdered) {
+        const lane = `${life} ${consumer} ${id.slice(0, id.indexOf("/"))}`;
+        const before = hands.get(lane);
+        if (before && !before.isOver && !before.signal.aborted) {
+          violations.add(`${consumer} in ${life} handles ${id} beside ${before.id}`);
+        }
+        hands.set(lane, hand);
+      }
+      return (word) => {
+        now++;
+        hand.isOver = true;
+        if (signal.aborted) return;
+        if (word === "ack") acknowledged.add(key);
+        if (word === "term") terminated.add(key);
+        if (word !== "failed") finish(key);
+      };
+    },
+    published({ writer, name, record, others }) {
+      latest.set(`${writer} ${name}`, record);
+      const { group, lanes: positions } = record;
+      const owed = new Map([...(shown.get(`${writer} ${name}`) ?? [])].map((id) => [id, "it has said before"]));
+      for (const [id, { consumers }] of others) {
+        const consumer = consumers[name];
+        if (!consumer || id === writer) continue;
+        if (!seen.has(consumer)) {
+          seen.add(consumer);
+          const known = shown.get(`${id} ${name}`) ?? new Set();
+          shown.set(`${id} ${name}`, known);
+          for (const each of doneOf(consumer)) known.add(each);
+        }
+        const shares = consumer.group === group && (group !== undefined || agentOf(id) === agentOf(writer));
+        if (shares) for (const each of doneOf(consumer)) owed.set(each, `${id} says`);
+      }
+      for (const [id, why] of owed) {
+        const position = positions[id.slice(0, id.indexOf("/"))];
+        if (!position || !isDone(position, id)) {
+          violations.add(`${writer} forgets that ${name} is done with ${id}, as ${why}`);
+        }
+      }
+      for (const [lane, { done = {}, tries = {} }] of Object.entries(positions)) {
+        const open = [...(lanes.get(lane) ?? [])].filter((id) => !isDone(positions[lane] as LanePosition, id));
+        const ranges = Object.values(done).reduce((sum, bounds) => sum + bounds.length / 2, 0);
+        if (ranges > 1 + open.length || Object.keys(tries).length > 1 + open.length) {
+          violations.add(`${writer} says more of ${name} in ${lane} than of ${open.length} open messages`);
+        }
+      }
+    },
+    begins: (consumer, id) => begins.get(`${consumer} ${id}`) ?? [],
+    isAcknowledged: (consumer, id) => acknowledged.has(`${consumer} ${id}`),
+    isTerminated: (consumer, id) => terminated.has(`${consumer} ${id}`),
+    firstBegun: (consumer, id) => begins.get(`${consumer} ${id}`)?.[0]?.at,
+    firstFinished: (consumer, id) => finished.get(`${consumer} ${id}`),
+    positions: () => latest,
+    get now() {
+      return now;
+    },
+    get violations() {
+      return [...violations];
+    },
+  };
+}
+
+/** A reading of positions of its own: nobody copies profiles here, so that a number has one page. */
+function isDone({ below, pages, done = {} }: LanePosition, id: string): boolean {
+  const address = parseEntryId(id);
+  if (!address) return false;
+  const { page, index } = address;
+  const name = `${page.number}-${page.client}`;
+  if (page.number < below || index < (pages[name] ?? 0)) return true;
+  const bounds = done[name] ?? [];
+  return bounds.some((from, at) => at % 2 === 0 && from <= index && index < (bounds[at + 1] ?? 0));
+}
+
+function agentOf(writer: string): string {
+  return writer.slice(0, writer.lastIndexOf("."));
+}
