@@ -231,7 +231,7 @@ test("E2E-50: a pattern of topics takes what fits it, and one hand the most urge
   const worker = await join();
   const filter = { topic: "orders.*.eu" };
   await work(worker, "worker", { filter, consumer: "eu", order: "none", maxInFlight: 1 });
-  await work(worker, "auditor", { filter: { topic: "orders.>" } });
+  await work(worker, "auditor", { filter: { topic: "orders.>" }, mended: true });
   await acquainted([sender, worker], ["worker", "auditor"], 2);
   const publish = (topic: string, priority: number, steps?: readonly Step[]) =>
     sender.page.evaluate(

@@ -18,8 +18,10 @@ import {
   storedPages,
   storedState,
 } from "./lanes.ts";
+import { type Calls, createCalls } from "./service.ts";
 import { type HarnessRoom, harnessState, type Report, reportOf } from "./state.ts";
 import { openStockClient, type StockClient } from "./stock-client.ts";
+import { createTokens, type Tokens } from "./tokens.ts";
 import { startTraffic, type Traffic } from "./traffic.ts";
 import { openVersion, type Version, type VersionedPeople } from "./versions.ts";
 import { type HarnessViews, openHarnessView, type ViewReport, viewReport } from "./views.ts";
@@ -56,6 +58,10 @@ export interface Harness {
   agentNamed(name: string): Agent;
   /** What handlers do as the messages' jobs say. */
   readonly workshop: Workshop;
+  /** Calls of the harness' service. */
+  readonly calls: Calls;
+  /** A stream of tokens: written, or read. */
+  readonly tokens: Tokens;
   /** Has an agent take jobs; opens it where it is not open yet. */
   work(agent: string, options: WorkOptions): Promise<void>;
   /** Messages that handlers have finished in this page, in order; handlers of a test add to it themselves. */
@@ -121,6 +127,8 @@ const handled: Handled[] = [];
 const problems: string[] = [];
 const failures: StorageFailure[] = [];
 const workshop = createWorkshop();
+const calls = createCalls();
+const tokens = createTokens();
 
 /** Neither the relay nor another tab answers: what is there was on the device. */
 const alone: RoomPlatform = {
@@ -182,6 +190,8 @@ globalThis.harness = {
   },
   agentNamed: (name) => made(agents[name]),
   workshop,
+  calls,
+  tokens,
   async work(name, options) {
     const agent = agents[name] ?? (await current().agent(name));
     agents[name] = agent;

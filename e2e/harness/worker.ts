@@ -45,9 +45,9 @@ export interface WorkOptions extends OnMessageOptions {
 export interface Workshop {
   /** Every delivery, in the order in which they began. */
   readonly deliveries: readonly Delivered[];
-  /** Has an agent take jobs; requests are answered with the attempt that was done. */
+  /** Has an agent take jobs; whoever asked is told of each attempt, and answered with the one that was done. */
   open(agent: Agent, options: WorkOptions): void;
-  /** Lets go what is held, and all that would be. */
+  /** Lets go what is held. */
   letGo(): void;
 }
 
@@ -59,10 +59,8 @@ const sayWorkingMs = 200;
 /** Creates the workshop of a page. */
 export function createWorkshop(): Workshop {
   const deliveries: Delivered[] = [];
-  let release = (): void => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
+  const held: (() => void)[] = [];
+  const released = () => new Promise<void>((resolve) => held.push(resolve));
 
   async function handle(
     agent: Agent,
@@ -84,6 +82,7 @@ export function createWorkshop(): Workshop {
       record.aborted = (signal.reason as { code?: string }).code ?? String(signal.reason);
     });
     console.info(beginning(attempt));
+    if (role === "request") context.progress({ data: attempt });
     const { steps = [] } = (content ?? {}) as Job;
     await perform(options.mended ? "ack" : (steps[attempt - 1] ?? "ack"), context);
     if (role === "request") await context.respond({ attempt });
@@ -92,10 +91,10 @@ export function createWorkshop(): Workshop {
 
   async function perform(step: Step, context: HandlerContext): Promise<void> {
     if (step === "fail") throw new Error("The job says so.");
-    if (step === "hold") await released;
+    if (step === "hold") await released();
     if (step === "work") {
       const working = setInterval(() => context.working(), sayWorkingMs);
-      await released;
+      await released();
       clearInterval(working);
     }
     if (step === "hang") for (;;);
@@ -114,6 +113,8 @@ export function createWorkshop(): Workshop {
       const { filter = {}, mended: _, ...rest } = options;
       agent.onMessage(filter, (message, context) => handle(agent, options, message, context), rest);
     },
-    letGo: () => release(),
+    letGo() {
+      for (const release of held.splice(0)) release();
+    },
   };
 }

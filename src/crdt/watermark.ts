@@ -11,11 +11,29 @@ export interface Watermark {
   reached(target: number, signal?: AbortSignal): Promise<void>;
 }
 
+interface Waiting {
+  readonly target: number;
+  resolve(): void;
+  reject(failure: Error): void;
+}
+
 /** Creates a watermark at `value`. */
 export function createWatermark(value = 0): Watermark {
   let current = value;
   let failed: { reason: Error; upTo: number } | undefined;
-  let waiting: { target: number; resolve: () => void; reject: (failure: Error) => void }[] = [];
+  /** By target, because many may wait and few be ready: whoever asks for the same later comes after. */
+  const waiting: Waiting[] = [];
+
+  function wait(one: Waiting): void {
+    const at = waiting.findLastIndex(({ target }) => target <= one.target) + 1;
+    waiting.splice(at, 0, one);
+  }
+
+  /** Those who wait for a number up to a value, who then wait no more. */
+  function takeUpTo(value: number): Waiting[] {
+    const left = waiting.findIndex(({ target }) => target > value);
+    return waiting.splice(0, left === -1 ? waiting.length : left);
+  }
 
   return {
     get value() {
@@ -25,24 +43,16 @@ export function createWatermark(value = 0): Watermark {
       if (next <= current) return;
       current = next;
       failed = undefined;
-      if (waiting.length === 0) return;
-      const ready = waiting.filter(({ target }) => target <= current);
-      waiting = ready.length === waiting.length ? [] : waiting.filter(({ target }) => target > current);
-      for (const { resolve } of ready) resolve();
+      for (const { resolve } of takeUpTo(current)) resolve();
     },
     fail(reason, upTo = Number.POSITIVE_INFINITY) {
       failed = { reason, upTo };
-      const lost = waiting.filter(({ target }) => target <= upTo);
-      waiting = waiting.filter(({ target }) => target > upTo);
-      for (const { reject } of lost) reject(reason);
+      for (const { reject } of takeUpTo(upTo)) reject(reason);
     },
     reached(target, signal) {
       if (target <= current) return Promise.resolve();
       if (failed && target <= failed.upTo) return Promise.reject(failed.reason);
-      return abortable(
-        new Promise<void>((resolve, reject) => waiting.push({ target, resolve, reject })),
-        signal,
-      );
+      return abortable(new Promise<void>((resolve, reject) => wait({ target, resolve, reject })), signal);
     },
   };
 }

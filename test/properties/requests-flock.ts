@@ -1,4 +1,4 @@
-import { readMessage, type Room } from "../../src/index.ts";
+import type { Agent, Room } from "../../src/index.ts";
 import {
   defineFlock,
   type FaultMix,
@@ -90,9 +90,12 @@ export function requestsScenario(options: RequestsFlockOptions = {}): Scenario<F
     }
 
     /** Asks in one of three ways. */
-    function ask(kind: QuestionKind, { askers, life, replica }: AskingMember, draw: SimulatedRandom): void {
-      const [agent] = askers;
-      if (!agent) return;
+    function ask(
+      kind: QuestionKind,
+      agent: Agent,
+      { life, replica }: AskingMember,
+      draw: SimulatedRandom,
+    ): void {
       const isPoll = kind === "poll";
       const timeoutMs = drawTimeoutMs(draw);
       const to = isPoll ? draw.pick(["polls", "*"]) : draw.pick(["ann", "ben"]);
@@ -138,8 +141,9 @@ export function requestsScenario(options: RequestsFlockOptions = {}): Scenario<F
       );
     }
 
-    const act = (kind: QuestionKind) => (member: AskingMember, draw: SimulatedRandom) =>
-      ask(kind, member, draw);
+    const act = (kind: QuestionKind) => (member: AskingMember, draw: SimulatedRandom) => {
+      for (const agent of member.askers) ask(kind, agent, member, draw);
+    };
 
     function problems(): void {
       if (book.complaints.length > 0) throw new Error([...new Set(book.complaints)].join("\n"));

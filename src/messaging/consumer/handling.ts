@@ -109,9 +109,12 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
 
   function fateOf(delivery: D): Verdict | undefined {
     if (delivery.verdict) return delivery.verdict;
-    const { message, isRedriven } = delivery;
     const attempts = triesOf(delivery);
-    if (attempts >= rules.maxDeliver) return exhausted(attempts);
+    return attempts >= rules.maxDeliver ? exhausted(attempts) : lapseOf(delivery, attempts);
+  }
+
+  /** Why nobody wants it handled any more. */
+  function lapseOf({ message, isRedriven }: D, attempts: number): Verdict | undefined {
     const taken = message && reasonOfCancel(message);
     if (taken !== undefined) return { outcome: "cancelled", reason: taken, attempts };
     if (message?.expiresAt !== undefined && !isRedriven && message.expiresAt <= clock.now()) {
@@ -208,17 +211,18 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
   function deliver(delivery: D, received: ReceivedMessage): void {
     number(delivery);
     if (!counted.isNeeded(delivery)) {
-      invoke(delivery, received);
+      begin(delivery, received);
       return;
     }
     counted.add(delivery, received);
     onChange();
   }
 
+  /** Content and the count on disk are waited for: by then its deadline may have passed. */
   function begin(delivery: D, received: ReceivedMessage): void {
-    const reason = delivery.message && reasonOfCancel(delivery.message);
-    if (reason === undefined) invoke(delivery, received);
-    else abandon(delivery, { outcome: "cancelled", reason, attempts: delivery.number - 1 });
+    const verdict = lapseOf(delivery, delivery.number - 1);
+    if (verdict) abandon(delivery, verdict);
+    else invoke(delivery, received);
   }
 
   function invoke(delivery: D, received: ReceivedMessage): void {
