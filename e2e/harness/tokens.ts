@@ -15,7 +15,7 @@ export interface ReadTokens {
 export interface Tokens {
   /** Opens a stream; gives its id. */
   open(agent: Agent): Promise<string>;
-  /** Writes so many tokens on; gives all that was written so far. */
+  /** Writes so many tokens on, at the pace of a model; gives all that was written so far. */
   write(count: number): Promise<string>;
   end(): Promise<void>;
   /** Reads a stream from where this tab was with it, which outlasts a reload. */
@@ -26,6 +26,7 @@ export interface Tokens {
 /** Words that a model might say; the emoji are of two, four and seven code units, and so are parted by tokens of three. */
 const said = "The sun 🌞 rises, nobody is surprised 🤷‍♀️, and 👩‍💻 go on. ";
 const tokenLength = 3;
+const tokenMs = 4;
 
 /** Creates the tokens of a page. */
 export function createTokens(): Tokens {
@@ -61,8 +62,10 @@ export function createTokens(): Tokens {
       const from = written;
       written += count * tokenLength;
       const text = textTo(written);
-      for (let at = from; at < written; at += tokenLength)
+      for (let at = from; at < written; at += tokenLength) {
         await opened().write(text.slice(at, at + tokenLength));
+        await new Promise((resolve) => setTimeout(resolve, tokenMs));
+      }
       return text;
     },
     async end() {

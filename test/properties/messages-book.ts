@@ -24,6 +24,8 @@ export interface Publication {
   record: ConsumerRecord;
   /** Every other register that is there. */
   others: ReadonlyMap<string, RegisterRecord>;
+  /** The ids of the entries of a lane that are live there. */
+  liveIn(lane: string): Iterable<string>;
 }
 
 /** What handlers did and what registers said, kept outside the simulated world. */
@@ -103,7 +105,7 @@ export function createMessagesBook(): MessagesBook {
         if (word !== "failed") finish(key);
       };
     },
-    published({ writer, name, record, others }) {
+    published({ writer, name, record, others, liveIn }) {
       latest.set(`${writer} ${name}`, record);
       const { group, lanes: positions } = record;
       const owed = new Map([...(shown.get(`${writer} ${name}`) ?? [])].map((id) => [id, "it has said before"]));
@@ -126,7 +128,8 @@ export function createMessagesBook(): MessagesBook {
         }
       }
       for (const [lane, { done = {}, tries = {} }] of Object.entries(positions)) {
-        const open = [...(lanes.get(lane) ?? [])].filter((id) => !isDone(positions[lane] as LanePosition, id));
+        const all = new Set([...(lanes.get(lane) ?? []), ...liveIn(lane)]);
+        const open = [...all].filter((id) => !isDone(positions[lane] as LanePosition, id));
         const ranges = Object.values(done).reduce((sum, bounds) => sum + bounds.length / 2, 0);
         // Each page has ranges of its own.
         const most = Object.keys(done).length + open.length;

@@ -39,7 +39,7 @@ function* messagesOf({ history }: Outcome): Iterable<Message> {
 function addresseesOf({ agents, consumers }: MessagesPlan, message: Message): Addressee[] {
   const { to, topic, writer } = message;
   const author = writer.split(".")[1];
-  return consumers.flatMap((planned) => {
+  return consumers.flatMap((planned): Addressee[] => {
     const { group } = planned;
     if (group !== undefined) {
       return topic === "work" ? [{ planned, shared: planned.name, agent: undefined }] : [];

@@ -1,5 +1,5 @@
 import type { LaneLimits } from "../../src/crdt/index.ts";
-import type { ConsumerDelivery, MessageFilter } from "../../src/index.ts";
+import type { MessageFilter, OnMessageOptions } from "../../src/index.ts";
 import type { FaultMix, FlockReplica, SimulatedRandom, World } from "../../src/testing/index.ts";
 
 export const maxDeliver = 3;
@@ -12,7 +12,7 @@ export interface PlannedConsumer {
   readonly consumer: string;
   readonly group: string | undefined;
   readonly filter: MessageFilter;
-  readonly delivery: ConsumerDelivery;
+  readonly delivery: Pick<OnMessageOptions, "order" | "maxInFlight" | "maxDeliver" | "ackWaitMs">;
   /** Whether its handlers record what they have done in the shared state, before they acknowledge it. */
   readonly records: boolean;
 }

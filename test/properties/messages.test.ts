@@ -23,7 +23,15 @@ vi.mock("../../src/messaging/consumer/consumer-positions.ts", async (original) =
           },
           setRegister(record) {
             const said = record.consumers[name];
-            if (said) present.book?.published({ writer: writer.id, name, record: said, others: documents.registers() });
+            if (said) {
+              present.book?.published({
+                writer: writer.id,
+                name,
+                record: said,
+                others: documents.registers(),
+                liveIn: (lane) => documents.log.pages(lane).flatMap(({ entries }) => entries.map(({ id }) => id)),
+              });
+            }
             writer.setRegister(record);
           },
         },
