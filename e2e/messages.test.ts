@@ -1,6 +1,6 @@
 import { expect } from "@playwright/test";
 import type { Job, Step } from "./harness/worker.ts";
-import { expectOnce } from "./support/expectations.ts";
+import { expectOnce, missing } from "./support/expectations.ts";
 import { test } from "./support/fixtures.ts";
 import {
   acquainted,
@@ -184,44 +184,56 @@ test("E2E-48: three browsers share a group's messages, each once; what one has i
   for (const member of rest) expect(await member.problems()).toEqual([]);
 });
 
-test("E2E-49: a new tab of an agent handles nothing of the past, shares what comes, and takes over from one that is gone", async ({
+test("E2E-49: a new tab of an agent handles nothing of the past, shares what comes, and takes over from those that are gone", async ({
   join,
   newBrowser,
 }) => {
   const sender = await join({ agents: ["planner"] });
   const browser = await newBrowser();
+  await browser.clock.install();
   const options = { order: "none" } as const;
   const first = await join({ browser });
   await work(first, "worker", options);
   const past = await sender.send("planner", "worker", jobs(20));
   await expectState(sender, past, "acknowledged");
 
-  const beside = await join({ browser });
+  const closed = await join({ browser });
+  const vanished = await join({ browser });
   const elsewhere = await join();
-  const tabs = [first, beside, elsewhere];
-  for (const tab of [beside, elsewhere]) await work(tab, "worker", options);
+  const tabs = [first, closed, vanished, elsewhere];
+  for (const tab of tabs.slice(1)) await work(tab, "worker", options);
   await acquainted([...tabs, sender], ["worker"], tabs.length);
-  const shared = await sender.send("planner", "worker", jobs(30));
+  const shared = await sender.send("planner", "worker", jobs(60));
   await expectState(sender, shared, "acknowledged");
   const shares = await Promise.all(tabs.map(deliveredIds));
   expectOnce(shares.flat(), [...past, ...shared], "what the tabs were given");
   expect(shares[0]?.slice(0, past.length)).toEqual(past);
   for (const share of shares.slice(1)) {
     expect(share.length).toBeGreaterThan(0);
-    expect(share.filter((id) => past.includes(id))).toEqual([]);
+    expect(missing(past, share)).toEqual(past);
   }
 
-  const held = await sender.send("planner", "worker", jobs(20, ["hold", "hold"]));
+  const held = await sender.send("planner", "worker", jobs(40, ["hold", "hold"]));
   await expectState(sender, held, "in-flight");
-  const kill = await layFuse(elsewhere.page);
-  await kill();
-  const rest = [first, beside];
-  const taken = async () =>
-    (await Promise.all(rest.map(deliveredIds))).flat().filter((id) => held.includes(id));
-  await expect.poll(async () => (await taken()).length).toBe(held.length);
-  expectOnce(await taken(), held, "what the others have");
-  for (const tab of rest) await letGo(tab);
+  const kills = [await layFuse(vanished.page), await layFuse(elsewhere.page)];
+  await closed.page.close();
+  for (const kill of kills) await kill();
+  // Of a tab beside this one that says no goodbye only its silence tells.
+  await first.page.clock.fastForward(76_000);
+  await expect.poll(async () => missing(held, await deliveredIds(first))).toEqual([]);
+  const taken = (await deliveries(first)).slice(-held.length);
+  expectOnce(
+    taken.map(({ id }) => id),
+    held,
+    "what the last tab has",
+  );
+  await letGo(first);
   await expectState(sender, held, "acknowledged");
+  // A consumer of another name begins with all of the past.
+  await work(first, "worker", { ...options, consumer: "again", mended: true });
+  await expect
+    .poll(async () => (await deliveredIds(first)).filter((id) => past.includes(id)).length)
+    .toBe(2 * past.length);
 });
 
 test("E2E-50: a pattern of topics takes what fits it, and one hand the most urgent first", async ({

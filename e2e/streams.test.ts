@@ -59,6 +59,10 @@ test("E2E-54: a stream of tokens is read across a cut and a reload, each charact
   const late = await join();
   await startReading(late, id);
   await expectRead(late, whole, "ended");
+
+  // Negative control: what is read twice is misplaced.
+  await late.page.evaluate((stream) => harness.tokens.read(harness.room, stream, 0), id);
+  await expect.poll(async () => (await reading(late)).misplaced).toBeGreaterThan(0);
 });
 
 test("E2E-55: of a stream whose tab is killed readers have what was written, and are told when its agent is back", async ({

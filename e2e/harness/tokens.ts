@@ -18,8 +18,8 @@ export interface Tokens {
   /** Writes so many tokens on, at the pace of a model; gives all that was written so far. */
   write(count: number): Promise<string>;
   end(): Promise<void>;
-  /** Reads a stream from where this tab was with it, which outlasts a reload. */
-  read(room: HarnessRoom, id: string): void;
+  /** Reads a stream on from where this tab was with it, be it before a reload, or from elsewhere. */
+  read(room: HarnessRoom, id: string, from?: number): void;
   readonly reading: ReadTokens;
 }
 
@@ -39,8 +39,8 @@ export function createTokens(): Tokens {
   const textTo = (length: number): string => said.repeat(Math.ceil(length / said.length)).slice(0, length);
   const textRead = (): string => sessionStorage.getItem(key) ?? "";
 
-  async function readAll(room: HarnessRoom, id: string): Promise<void> {
-    for await (const piece of room.readStream(id, { from: textRead().length })) {
+  async function readAll(room: HarnessRoom, id: string, from: number): Promise<void> {
+    for await (const piece of room.readStream(id, { from })) {
       if (!("text" in piece)) continue;
       const text = textRead();
       if (piece.at !== text.length) misplaced++;
@@ -71,10 +71,10 @@ export function createTokens(): Tokens {
     async end() {
       await opened().end();
     },
-    read(room, id) {
+    read(room, id, from) {
       key = id;
       state = "reading";
-      readAll(room, id).then(
+      readAll(room, id, from ?? textRead().length).then(
         () => {
           state = "ended";
         },

@@ -99,6 +99,15 @@ describe("groups", () => {
     expect(Math.min(...members.map((member) => member.handled.length))).toBeGreaterThan(10);
   });
 
+  it("MSG-65: members in one page share too, though nobody else is present", async () => {
+    const world = createWorld();
+    const members = [critic, helper].map((id) => world.consume(id, { group, filter: { topic: "jobs" } }));
+    for (let content = 0; content < 60; content++) world.arrive(planner, { topic: "jobs", content });
+    await settle();
+    expect(members.flatMap((member) => member.handled)).toHaveLength(60);
+    expect(Math.min(...members.map((member) => member.handled.length))).toBeGreaterThan(10);
+  });
+
   it("MSG-65: what a member says is for the others too, and for itself where it is picked", async () => {
     const world = createWorld();
     const members = [critic, helper].map((id) => world.consume(id, { group, filter: { topic: "jobs" } }));

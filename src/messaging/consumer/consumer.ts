@@ -11,20 +11,18 @@ import { compileFilter, declaredOf, type MessageFilter } from "../filter/filter.
 import type { Message, ReceivedMessage } from "../message/message.ts";
 import type { Responder } from "../requests/responder.ts";
 import { type ConsumerDelivery, deliveryRules } from "./consumer-delivery.ts";
+import { type ConsumerLane, createConsumerLanes } from "./consumer-lanes.ts";
 import { createConsumerPositions } from "./consumer-positions.ts";
-import { createDelivery, type Delivery, type DeliveryLane } from "./delivery.ts";
+import type { Delivery } from "./delivery.ts";
 import type { MessageHandler } from "./handler-context.ts";
 import { createHandling, type HandlingOptions } from "./handling.ts";
 import type { ConsumerStart } from "./history-start.ts";
-import { createTurns } from "./history-turns.ts";
-import type { LaneCursor } from "./lane-cursor.ts";
-import { createLaneSupply, type GapHandler, type LaneSupply } from "./lane-supply.ts";
-import type { LanePage } from "./position.ts";
+import type { GapHandler } from "./lane-supply.ts";
+import { createOffering, type LaneDelivery } from "./offering.ts";
 import { createPublisher } from "./publisher.ts";
 import { createSchedule } from "./schedule.ts";
 import { createShare } from "./share.ts";
 import { createTimer } from "./timer.ts";
-import { wantedOf } from "./wanted.ts";
 
 export interface ConsumerOptions extends ConsumerDelivery {
   name: string;
@@ -62,23 +60,10 @@ export interface ConsumerOptions extends ConsumerDelivery {
   onProblem(error: FlockError): void;
 }
 
-/** Lanes that fetch from history at once. */
-const readingLanes = 4;
 /** Pages that are held for a consumer past its position, of each lane: what is past them is read from history. */
 const heldPages = 8;
 /** Handlers that do not wait are called for so long before others get a turn. */
 const longestTurnMs = 8;
-
-interface ConsumerLane extends DeliveryLane {
-  readonly supply: LaneSupply;
-  /** What is left of the entries at hand; undefined where they are to be looked at anew. */
-  entries: Iterator<{ page: LanePage; index: number }> | undefined;
-  /** Whether the position has moved meanwhile, and so there may be more of them. */
-  hasMoved: boolean;
-  isGone: boolean;
-}
-
-type LaneDelivery = Delivery<ConsumerLane>;
 
 /**
  * Opens a durable consumer: every matching message is handled at least once or given up as a dead letter, by one of the
@@ -93,9 +78,6 @@ export function openConsumer(options: ConsumerOptions): Undo {
   const agent = agentOf(writer.id) ?? writer.id;
   const declared = declaredOf(filter);
   const compiled = compileFilter(declared, writer.id, group === undefined ? {} : { group });
-  const wants = { name, group, writer, compiled };
-  const turns = createTurns(readingLanes);
-  const lanes = new Map<string, ConsumerLane>();
   const dirty = new Set<ConsumerLane>();
   /** What the position has not passed yet, by the entry. */
   const deliveries = new Map<string, LaneDelivery>();
@@ -104,6 +86,19 @@ export function openConsumer(options: ConsumerOptions): Undo {
   const timer = createTimer(clock, queue);
   const schedule = createSchedule<LaneDelivery>({ order, maxInFlight, maxWaiting: maxAhead });
   const share = createShare({ name, group, order, writer, documents });
+  const lanes = createConsumerLanes({
+    documents,
+    positions: () => positions,
+    clock,
+    onGap: options.onGap,
+    consumer: name,
+    agent,
+    onBrought(lane) {
+      publisher.touch();
+      wake(lane);
+    },
+    onProblem,
+  });
   const positions = createConsumerPositions({
     name,
     declared,
@@ -112,7 +107,10 @@ export function openConsumer(options: ConsumerOptions): Undo {
     since: clock.now(),
     writer,
     documents,
-    onForgotten: forget,
+    onForgotten(id) {
+      const lane = lanes.forget(id);
+      if (lane) dirty.delete(lane);
+    },
   });
   const publisher = createPublisher(clock, () => {
     handling.count();
@@ -144,52 +142,26 @@ export function openConsumer(options: ConsumerOptions): Undo {
     },
     onProblem,
   });
+  const offering = createOffering({
+    name,
+    group,
+    order,
+    writer,
+    compiled,
+    documents,
+    positions,
+    schedule,
+    share,
+    knownLanes,
+    isCaughtUp: () => caughtUp,
+    deliveries,
+    refuse: handling.refuse,
+    onPassed: publisher.touch,
+  });
   let caughtUp = resumed;
   let isQueued = false;
   let isClosed = false;
   if (resumed) positions.caughtUp();
-
-  function laneOf(id: string): ConsumerLane {
-    const present = lanes.get(id);
-    if (present) return present;
-    const supply = createLaneSupply({
-      lane: id,
-      documents,
-      positions,
-      turns,
-      clock,
-      onGap: options.onGap,
-      consumer: name,
-      agent,
-      onBrought() {
-        publisher.touch();
-        wake(made);
-      },
-      onProblem,
-    });
-    const made: ConsumerLane = {
-      id,
-      supply,
-      jobs: 0,
-      careful: undefined,
-      entries: undefined,
-      hasMoved: false,
-      isGone: false,
-      cursor: () => (made.isGone ? undefined : positions.cursor(id)),
-      pages: supply.pages,
-    };
-    lanes.set(id, made);
-    return made;
-  }
-
-  function forget(id: string): void {
-    const lane = lanes.get(id);
-    if (!lane) return;
-    lane.isGone = true;
-    lane.supply.close();
-    lanes.delete(id);
-    dirty.delete(lane);
-  }
 
   function wake(lane: ConsumerLane): void {
     if (lane.isGone) return;
@@ -199,8 +171,8 @@ export function openConsumer(options: ConsumerOptions): Undo {
   }
 
   function wakeAll(): void {
-    for (const id of documents.log.writers()) wake(laneOf(id));
-    for (const id of documents.registers().keys()) wake(laneOf(id));
+    for (const id of documents.log.writers()) wake(lanes.of(id));
+    for (const id of documents.registers().keys()) wake(lanes.of(id));
   }
 
   /** A turn follows; in a turn it does not matter. */
@@ -219,7 +191,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     while (!isOver && !isClosed) {
       for (const lane of dirty) {
         dirty.delete(lane);
-        look(lane, now);
+        offering.look(lane, now);
       }
       const delivery = schedule.take(now);
       if (!delivery) break;
@@ -233,72 +205,6 @@ export function openConsumer(options: ConsumerOptions): Undo {
     timer.set(Math.min(...next.map((at) => at ?? Number.POSITIVE_INFINITY)));
   }
 
-  /** Offers the schedule what a lane has for it. */
-  function look(lane: ConsumerLane, now: number): void {
-    if (lane.isGone) return;
-    if (!positions.isPlaced(lane.id)) {
-      if (mayTake(lane.id) && share.mayHold(lane.id)) lane.supply.place();
-      return;
-    }
-    const cursor = positions.cursor(lane.id);
-    const pages = lane.supply.pages();
-    while (schedule.hasRoom(lane)) {
-      lane.entries ??= openEntries(lane, cursor, pages);
-      const { done, value } = lane.entries.next();
-      if (done) {
-        lane.entries = undefined;
-        if (lane.hasMoved) continue;
-        atEnd(lane);
-        return;
-      }
-      const { page, index } = value;
-      const entry = page.entries[index] as Entry;
-      if (deliveries.has(entry.id)) continue;
-      const wanted = wantedOf(entry, wants);
-      if (!wanted) {
-        cursor.pass(pages, page.name, index, index + 1);
-        publisher.touch();
-        continue;
-      }
-      const delivery = createDelivery(lane, entry, wanted);
-      if (isMine(delivery)) {
-        deliveries.set(entry.id, delivery);
-        if (!handling.refuse(delivery)) schedule.add(delivery, now);
-      } else if (order === "lane") {
-        lane.entries = undefined;
-        return;
-      }
-    }
-  }
-
-  function openEntries(lane: ConsumerLane, cursor: LaneCursor, pages: readonly LanePage[]) {
-    lane.hasMoved = false;
-    return cursor.open(pages)[Symbol.iterator]();
-  }
-
-  /** Nothing at hand is left to offer. */
-  function atEnd(lane: ConsumerLane): void {
-    const { supply } = lane;
-    if (supply.lacks()) {
-      if (mayTake(lane.id) && share.mayHold(lane.id) && supply.ahead() < heldPages) supply.bring();
-    } else if (isRead(lane) && supply.rest()) publisher.touch();
-  }
-
-  function isRead({ id, supply }: ConsumerLane): boolean {
-    for (const _ of positions.cursor(id).open(supply.pages())) return false;
-    return true;
-  }
-
-  function mayTake(lane: string): boolean {
-    if (caughtUp) return true;
-    // What a group has handled, only registers of others say.
-    return group === undefined && (documents.isHere(lane) || knownLanes?.has(lane) === true);
-  }
-
-  function isMine({ lane, entry, messageId, message }: LaneDelivery): boolean {
-    return mayTake(lane.id) && share.isMine(entry, messageId, message);
-  }
-
   function isPassed({ lane, entry }: LaneDelivery): boolean {
     return lane.isGone || positions.cursor(lane.id).isDone(entry.page, entry.index, lane.supply.pages());
   }
@@ -307,11 +213,11 @@ export function openConsumer(options: ConsumerOptions): Undo {
     const address = parseEntryId(id);
     if (!address) return false;
     const { writer: lane, page, index } = address;
-    return positions.cursor(lane).isDone(page, index, laneOf(lane).supply.pages());
+    return positions.cursor(lane).isDone(page, index, lanes.of(lane).supply.pages());
   }
 
   function begin(delivery: LaneDelivery): void {
-    if (!isPassed(delivery) && isMine(delivery)) handling.start(delivery);
+    if (!isPassed(delivery) && offering.isMine(delivery)) handling.start(delivery);
     else drop(delivery);
   }
 
@@ -337,7 +243,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
   }
 
   function retry(): void {
-    for (const { supply } of lanes.values()) supply.retry();
+    for (const { supply } of lanes.all()) supply.retry();
   }
 
   function onRegister(id: string): void {
@@ -347,7 +253,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
       marked.set(id, marks);
       // Else what was passed in silence would be read back from history after a reload.
       publisher.touch();
-      const lane = laneOf(id);
+      const lane = lanes.of(id);
       lane.supply.retry();
       wake(lane);
     }
@@ -370,7 +276,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     documents.log.added.on((entries) => {
       const [first] = entries;
       if (!first) return;
-      const lane = laneOf(first.writer);
+      const lane = lanes.of(first.writer);
       lane.supply.arrived(first.page);
       wake(lane);
     }),
@@ -402,7 +308,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     publisher.close();
     timer.close();
     handling.close(deliveries.values());
-    for (const { supply } of lanes.values()) supply.close();
+    lanes.close();
     for (const stop of stops) stop();
     positions.close();
   };

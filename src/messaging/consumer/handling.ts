@@ -1,14 +1,15 @@
-import { type Clock, FlockError, isFlockError } from "../../base/index.ts";
-import type { Documents, Pen } from "../../crdt/index.ts";
+import { type Clock, FlockError } from "../../base/index.ts";
+import type { Pen } from "../../crdt/index.ts";
 import type { DeadLetterBody } from "../../protocol/index.ts";
-import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
+import type { Message, ReceivedMessage } from "../message/message.ts";
 import type { Responder } from "../requests/responder.ts";
-import { createAwaited } from "./awaited.ts";
 import { type DeliveryRules, retryAfterMs } from "./consumer-delivery.ts";
 import { createCounted } from "./counted.ts";
 import type { Delivery } from "./delivery.ts";
 import { createGivingUp, exhausted, type Verdict } from "./giving-up.ts";
 import { acknowledged, createAttempt, type MessageHandler, type Word } from "./handler-context.ts";
+import { isPromise } from "./is-promise.ts";
+import { createPreparing, type PreparingOptions } from "./preparing.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -32,7 +33,12 @@ export interface Handling<D extends Delivery> {
   close(deliveries: Iterable<D>): void;
 }
 
-export interface HandlingOptions<D extends Delivery> {
+type Prepared<D extends Delivery> = Pick<
+  PreparingOptions<D>,
+  "history" | "now" | "resolve" | "duplicateOf" | "isDone" | "takes"
+>;
+
+export interface HandlingOptions<D extends Delivery> extends Prepared<D> {
   name: string;
   agent: string;
   rules: DeliveryRules;
@@ -40,24 +46,11 @@ export interface HandlingOptions<D extends Delivery> {
   responder: Responder;
   where: ((message: Message) => boolean) | undefined;
   writer: Pen;
-  history: Documents["history"];
   clock: Clock;
   /** The time, that goes on where the wall is set back. */
   now(): number;
   schedule: Schedule<D>;
   publisher: Publisher;
-  resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage>;
-  duplicateOf:
-    | ((
-        message: Message,
-        isDone: (id: string) => boolean,
-        signal: AbortSignal,
-      ) => Promise<{ readonly isDone: boolean } | undefined>)
-    | undefined;
-  /** Whether the consumer is past a message. */
-  isDone(id: string): boolean;
-  /** Whether a message that a redrive names is for the consumer. */
-  takes(message: Message): boolean;
   cancelled: ((id: string) => string | undefined) | undefined;
   giveUp(letter: DeadLetterBody, restsOn: readonly string[]): Promise<void>;
   /** The delivery is over, and the position may pass its entry. */
@@ -69,27 +62,23 @@ export interface HandlingOptions<D extends Delivery> {
 
 /** After this a letter that could not be written is written again. */
 const lostLetterMs = 1_000;
-/** After this what a redrive names is looked for again in a history that is out of reach. */
-const outOfReachMs = 5_000;
-/** So long after it was found that another message of its key is to be handled first, that is looked at again. */
-const sameKeyMs = 1_000;
-
 /** Creates the handling of a consumer's messages. */
 export function createHandling<D extends Delivery>(options: HandlingOptions<D>): Handling<D> {
-  const { name, agent, rules, handler, responder, where, writer, history, clock, now, schedule, publisher } =
-    options;
-  const { resolve, duplicateOf, isDone, cancelled, takes, onDone, onChange, onProblem } = options;
-  /** Ends what no delivery ends by itself. */
-  const lifetime = new AbortController();
+  const { name, agent, rules, handler, responder, where, writer, clock, now, schedule, publisher } = options;
+  const { cancelled, onDone, onChange, onProblem } = options;
   /** What handlers have in hand, by when they must have said something; in the order of that. */
   const inFlight = new Map<D, number>();
   let isClosed = false;
-  const awaited = createAwaited<D>({
-    now,
-    onHandLost: (delivery) =>
-      schedule.defer(delivery, delivery.message?.expiresAt ?? Number.POSITIVE_INFINITY),
-    onLate: (delivery) => schedule.defer(delivery, now()),
-    onChange,
+  const preparing = createPreparing<D>({
+    ...options,
+    onReady: deliver,
+    onNothing: done,
+    onUnreadable: (delivery, reason, cause) =>
+      abandon(delivery, { outcome: "unreadable", reason, attempts: triesOf(delivery), cause }),
+    onFailed(delivery, cause) {
+      number(delivery);
+      settled(delivery, { kind: "failed", cause });
+    },
   });
   const counted = createCounted<D>({ order: rules.order, writer, clock, publisher, count, begin, onChange });
   const doom = createGivingUp<D>({
@@ -146,61 +135,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
   function start(delivery: D): void {
     const verdict = fateOf(delivery);
     if (verdict) abandon(delivery, verdict);
-    else if (!delivery.message) {
-      const read = history.entry(delivery.messageId, { signal: signalOf(delivery) });
-      wait(delivery, read, (entry) => provideRedriven(delivery, entry && readMessage(entry)));
-    } else if (duplicateOf && delivery.message.idempotencyKey !== undefined && !delivery.isRedriven) {
-      const { message } = delivery;
-      wait(delivery, duplicateOf(message, isDone, signalOf(delivery)), (other) => {
-        if (!other) provide(delivery, message);
-        else if (other.isDone) done(delivery);
-        else schedule.defer(delivery, now() + sameKeyMs);
-      });
-    } else provide(delivery, delivery.message);
-  }
-
-  function provideRedriven(delivery: D, message: Message | undefined): void {
-    delivery.message = message;
-    if (message) takes(message) ? provide(delivery, message) : done(delivery);
-    else abandon(delivery, { outcome: "unreadable", reason: "No message has this id.", attempts: 0 });
-  }
-
-  function signalOf(delivery: D): AbortSignal {
-    delivery.cutOff ??= new AbortController();
-    return delivery.cutOff.signal;
-  }
-
-  function provide(delivery: D, message: Message): void {
-    let received: ReceivedMessage | Promise<ReceivedMessage>;
-    try {
-      received = resolve(message, message.reference ? signalOf(delivery) : lifetime.signal);
-    } catch (failure) {
-      unprovided(delivery, failure);
-      return;
-    }
-    if (isPromise(received)) wait(delivery, received, (content) => deliver(delivery, content));
-    else deliver(delivery, received);
-  }
-
-  function wait<T>(delivery: D, coming: Promise<T>, then: (value: T) => void): void {
-    awaited.wait(delivery, coming, then, (failure) => unprovided(delivery, failure));
-  }
-
-  function unprovided(delivery: D, failure: unknown): void {
-    const isUnreadable =
-      isFlockError(failure, "messaging/invalid-content") ||
-      isFlockError(failure, "messaging/invalid-message");
-    if (isUnreadable || isFlockError(failure, "crdt/history-lost")) {
-      const attempts = triesOf(delivery);
-      abandon(delivery, { outcome: "unreadable", reason: failure.message, attempts, cause: failure });
-      return;
-    }
-    if (!delivery.message && isFlockError(failure, "refstore/unavailable")) {
-      schedule.defer(delivery, now() + outOfReachMs);
-      return;
-    }
-    number(delivery);
-    settled(delivery, { kind: "failed", cause: failure });
+    else preparing.prepare(delivery);
   }
 
   function number(delivery: D): void {
@@ -323,7 +258,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       const { messageId, attempt } = delivery;
       if (attempt)
         attempt.abort(new FlockError("messaging/cancelled", `The request ${messageId} was taken back.`));
-      else if (delivery.slot || awaited.drop(delivery)) schedule.defer(delivery, now());
+      else if (delivery.slot || preparing.drop(delivery)) schedule.defer(delivery, now());
     },
     store: counted.store,
     endOverdue(time) {
@@ -337,11 +272,11 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
         delivery.attempt?.abort(failure);
         delivery.attempt?.settle({ kind: "failed", cause: failure });
       }
-      awaited.endOverdue(time);
+      preparing.endOverdue(time);
     },
     overdueNext() {
       const [handled] = inFlight.values();
-      const coming = awaited.overdueNext();
+      const coming = preparing.overdueNext();
       return handled === undefined || coming === undefined ? (handled ?? coming) : Math.min(handled, coming);
     },
     count() {
@@ -350,8 +285,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     close(deliveries) {
       isClosed = true;
       const reason = new FlockError("crdt/closed", `The consumer ${name} of ${agent} has stopped.`);
-      lifetime.abort(reason);
-      awaited.close();
+      preparing.close();
       counted.close();
       for (const { attempt, cutOff } of deliveries) {
         attempt?.abort(reason);
@@ -359,8 +293,4 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       }
     },
   };
-}
-
-function isPromise<T>(value: T | PromiseLike<T> | unknown): value is Promise<T> {
-  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

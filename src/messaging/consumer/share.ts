@@ -21,7 +21,7 @@ export interface ShareOptions {
   group: string | undefined;
   order: "lane" | "none";
   writer: { readonly id: string };
-  documents: Pick<Documents, "presence" | "register" | "log">;
+  documents: Pick<Documents, "presence" | "register" | "registers" | "isHere" | "log">;
 }
 
 /** Creates the share of a writer. */
@@ -43,8 +43,9 @@ export function createShare({ name, group, order, writer, documents }: ShareOpti
     if (present && presentTo === writer.id) return present;
     presentTo = writer.id;
     picked.clear();
-    const others = documents.presence.others.get().flatMap(({ writers }) => writers);
-    present = [...new Set([writer.id, ...others.filter(serves)])];
+    const here = [...documents.registers().keys()].filter(documents.isHere);
+    const elsewhere = documents.presence.others.get().flatMap(({ writers }) => writers);
+    present = [...new Set([writer.id, ...[...here, ...elsewhere].filter(serves)])];
     return present;
   }
 
@@ -65,8 +66,8 @@ export function createShare({ name, group, order, writer, documents }: ShareOpti
 
   /** The one writer that a message names, while that is within reach; one that was sealed is whoever's reads the lane. */
   function addresseeOf({ to }: Message, id: string): string | undefined {
-    if (to === undefined || agentOf(to) === undefined || !documents.log.get(id)) return undefined;
-    return candidates().includes(to) ? to : undefined;
+    const isPresent = to !== undefined && candidates().includes(to);
+    return isPresent && documents.log.get(id) ? to : undefined;
   }
 
   return {
