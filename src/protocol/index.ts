@@ -116,6 +116,7 @@ export {
   serviceErrorSchema,
   serviceRequestSchema,
   serviceSignalSchema,
+  serviceTypePrefix,
 } from "./service-signal.ts";
 export { formatShareLink, readShareLink, type ShareLink } from "./share-link.ts";
 export { decodeSignal, encodeSignal, type SignalEnvelope } from "./signal.ts";

@@ -6,6 +6,9 @@ import { isJson, type Json } from "./json.ts";
  * be lost is said in lanes.
  */
 
+/** What the type of a request begins with that calls a service by a message; the service's name follows. */
+export const serviceTypePrefix = "service.";
+
 const call = z.string().check(z.regex(/^[A-Za-z0-9_-]{1,64}$/));
 const name = z.string().check(z.minLength(1), z.maxLength(64));
 const json = z.custom<Json>(isJson);

@@ -151,6 +151,8 @@ export interface AgentOptions {
   desk: ServiceDesk;
   clock: Clock;
   random: RandomBytes;
+  /** Aborts when the room closes. */
+  closing: AbortSignal;
   onProblem(error: FlockError): void;
   onClosed(): void;
 }
@@ -171,7 +173,7 @@ export function createAgent(options: AgentOptions): Agent {
     clock,
     random,
   } = options;
-  const { idempotency, cancellations, onProblem, onClosed } = options;
+  const { idempotency, cancellations, closing, onProblem, onClosed } = options;
   const { writer, resumed, knownLanes } = opened;
   const scope = createScope();
   scope.add(() => {
@@ -179,6 +181,8 @@ export function createAgent(options: AgentOptions): Agent {
     onClosed();
   });
   const consumers = new Set<string>();
+  /** What stops each consumer and service that is open. */
+  const running = new Set<Undo>();
   const giveUp = deadLetterWriter(writer);
   const outbox = createOutbox({
     writer,
@@ -193,6 +197,7 @@ export function createAgent(options: AgentOptions): Agent {
       index: idempotency,
       delivered: board.delivered,
       writer: () => writer.id,
+      closing,
     }),
     labelsOf(id) {
       const entry = documents.log.get(id);
@@ -224,6 +229,15 @@ export function createAgent(options: AgentOptions): Agent {
 
   function assertOpen(): void {
     if (scope.closed) throw closed();
+  }
+
+  /** Stops with the agent at the latest, and once: by then another may have its name. */
+  function kept(stop: Undo): Undo {
+    const undo = (): void => {
+      if (running.delete(undo)) stop();
+    };
+    running.add(undo);
+    return undo;
   }
 
   function resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage> {
@@ -278,11 +292,10 @@ export function createAgent(options: AgentOptions): Agent {
         onProblem,
       });
       consumers.add(key);
-      scope.add(stop);
-      return () => {
+      return kept(() => {
         stop();
         consumers.delete(key);
-      };
+      });
     },
     async redrive(letter, { signal } = {}) {
       assertOpen();
@@ -305,9 +318,7 @@ export function createAgent(options: AgentOptions): Agent {
     },
     serve(service, handlers, serveOptions) {
       assertOpen();
-      const stop = requests.serve(service, handlers, serveOptions);
-      scope.add(stop);
-      return stop;
+      return kept(requests.serve(service, handlers, serveOptions));
     },
     service(service, serviceOptions) {
       assertOpen();
@@ -328,5 +339,8 @@ export function createAgent(options: AgentOptions): Agent {
     onProblem,
   });
   scope.add(requests.close);
+  scope.add(() => {
+    for (const undo of [...running].reverse()) undo();
+  });
   return agent;
 }

@@ -17,14 +17,16 @@ export type MessageStart =
 
 /** @throws `messaging/invalid-options`, `room/invalid-options` */
 export function consumerStart(from: MessageStart): ConsumerStart {
-  if (typeof from === "string") return from;
-  if ("cursor" in from) {
-    const place = placeOf(from.cursor);
-    return { wanted: (entry) => comparePlaces(entry, place) > 0 };
+  if (from === "start" || from === "live" || from === "now") return from;
+  if (typeof from === "object" && from !== null) {
+    if ("cursor" in from) {
+      const place = placeOf(from.cursor);
+      return { wanted: (entry) => comparePlaces(entry, place) > 0 };
+    }
+    if (Number.isFinite(from.time)) return from;
   }
-  if (Number.isFinite(from.time)) return from;
   throw new FlockError(
     "messaging/invalid-options",
-    `A consumer can't begin at ${String(from.time)}: give milliseconds since the epoch.`,
+    `A consumer can't begin at ${JSON.stringify(from)}: say start, live or now, or give a time in milliseconds since the epoch, or a cursor.`,
   );
 }

@@ -425,8 +425,8 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
     scope.add(() => deadLetters.close());
     const deliveries = openDeliveries({ documents, deadLetters, clock });
     scope.add(() => deliveries.close());
-    const readings = new AbortController();
-    scope.add(() => readings.abort(new FlockError("room/closed", `The room ${id} was closed.`)));
+    const closing = new AbortController();
+    scope.add(() => closing.abort(new FlockError("room/closed", `The room ${id} was closed.`)));
     const roster = openRoster(documents);
     scope.add(() => roster.close());
     const desk = createServiceDesk();
@@ -494,6 +494,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
         desk,
         clock,
         random: platform.random,
+        closing: closing.signal,
         onProblem: (error) => problems.emit(error),
         onClosed: () => agents.delete(name),
       });
@@ -576,7 +577,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
       },
       readStream(stream, streamOptions) {
         assertOpen();
-        return readStream({ documents, refs, closed: readings.signal }, stream, streamOptions);
+        return readStream({ documents, refs, closed: closing.signal }, stream, streamOptions);
       },
       onProblem: (listener) => problems.on(listener),
       close: () => scope.close(),

@@ -57,6 +57,18 @@ describe("filters", () => {
     expect(matchesRecord(filter, message(sent), me)).toBe(takes);
   });
 
+  it.each<[boolean, Parameters<typeof matchesRecord>[0], Partial<Message>]>([
+    [false, {}, { role: "request" }],
+    [false, { match: { content: 1 } }, { role: "request" }],
+    [true, { type: "service.lab" }, { role: "request" }],
+    [true, { type: ["QUERY", "service.lab"] }, { role: "request" }],
+    [true, {}, {}],
+    [true, {}, { role: "request", type: "services" }],
+    [true, { replies: true }, { role: "reply" }],
+  ])("REQ-33: it is %s that %j takes the type of a service's calls in %j", (takes, filter, sent) => {
+    expect(matchesRecord(filter, message({ to: "critic", type: "service.lab", ...sent }), me)).toBe(takes);
+  });
+
   it("MSG-103: replies are for those who ask for them, and nothing else is", () => {
     const reply = message({ to: "critic", role: "reply" });
     const request = message({ to: "critic", role: "request" });

@@ -4,7 +4,7 @@ import type { LoggedPage } from "../../src/crdt/index.ts";
 import { createLaneCursor, type LaneCursor } from "../../src/messaging/consumer/lane-cursor.ts";
 import { laneStart } from "../../src/messaging/consumer/position-union.ts";
 import { absorb, contains, include } from "../../src/messaging/consumer/ranges.ts";
-import { type LanePosition, maxAhead } from "../../src/protocol/index.ts";
+import { type LanePosition, maxAhead, registerRecordSchema } from "../../src/protocol/index.ts";
 import {
   arriving,
   chain,
@@ -249,6 +249,37 @@ describe("cursors", () => {
     expect(handleAll(cursor, [second])).toEqual([]);
     expect(handleAll(cursor, [cut, second])).toEqual(["0-10/0", "0-10/1"]);
     expect(handleAll(cursor, [first, second])).toEqual(["0-10/2", "1-11/0", "1-11/1"]);
+  });
+
+  it("MSG-132: however much others say that they have passed, a position stays one that a register may have", () => {
+    const pages = chain([1_000]);
+    const every = (count: number, from: number): number[] =>
+      Array.from({ length: 2 * count }, (_, index) => from + index);
+    const cursor = createLaneCursor();
+    for (let index = 1; index < maxAhead; index += 2) {
+      cursor.pass(pages, { number: 0, client: 10 }, index, index + 1);
+    }
+    const own = cursor.record();
+    for (let round = 0; round < 50; round++) {
+      cursor.learn({ below: 0, pages: {}, done: { "0-10": every(maxAhead, round * 1_000) } });
+      cursor.learn({ below: 0, pages: {}, done: { [`${round}-3`]: every(maxAhead, 0) } });
+      cursor.learn({
+        below: 0,
+        pages: Object.fromEntries(every(40, 0).map((client) => [`${round}-${client}`, 1])),
+        tries: Object.fromEntries(every(40, 0).map((client) => [`${round}-${client}/5`, 1])),
+      });
+      cursor.learn({ below: 0, pages: { "007-3": 1, "1-9999999999": 1 } });
+    }
+    const record = cursor.record();
+    const register = { version: 1, since: 0, capabilities: [], consumers: {} };
+    const consumers = { jobs: { filter: {}, lanes: { "bob.shop.x7": record } } };
+    expect(registerRecordSchema.safeParse({ ...register, consumers }).success).toBe(true);
+    expect(JSON.stringify(record).length).toBeLessThan(32_768);
+    expect(Object.keys(record.pages)).not.toContain("007-3");
+    for (const index of own.done?.["0-10"]?.filter((_, at) => at % 2 === 0) ?? []) {
+      expect(cursor.isDone({ number: 0, client: 10 }, index, pages)).toBe(true);
+    }
+    expect(cursor.learn({ below: 1, pages: {} })).toBe(true);
   });
 
   it("MSG-3: a position's bytes do not grow with the lane", () => {

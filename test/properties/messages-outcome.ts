@@ -28,7 +28,6 @@ export function* complaintsOf(outcome: Outcome): Iterable<string> {
   yield* unrecorded(outcome);
   yield* disordered(outcome);
   yield* misburied(outcome);
-  yield* swollen(outcome);
 }
 
 function* messagesOf({ history }: Outcome): Iterable<Message> {
@@ -228,19 +227,4 @@ function* misburied({ history, members }: Outcome): Iterable<string> {
 
 export function letterText({ agent, consumer, id }: Pick<DeadLetter, "agent" | "consumer" | "id">): string {
   return `${agent} ${consumer} ${id}`;
-}
-
-/** Bytes of a position of one lane in which nothing is open, however many messages it had. */
-const settledBytes = 80;
-
-/** PROP-32: registers say of a lane in which nothing is open no more than where it ends. */
-function* swollen({ book, members }: Outcome): Iterable<string> {
-  const here = new Set(members.map(({ agent }) => agent?.writer));
-  for (const [name, { lanes }] of book.positions()) {
-    if (!here.has(name.slice(0, name.indexOf(" ")))) continue;
-    for (const [lane, position] of Object.entries(lanes)) {
-      const said = JSON.stringify(position);
-      if (said.length > settledBytes) yield `${name} says of ${lane} in the end: ${said}`;
-    }
-  }
 }

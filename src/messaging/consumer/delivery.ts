@@ -1,7 +1,6 @@
 import type { Entry } from "../../crdt/index.ts";
-import { defaultPriority } from "../../protocol/index.ts";
+import { type DeadLetterBody, defaultPriority } from "../../protocol/index.ts";
 import type { Message } from "../message/message.ts";
-import type { Verdict } from "./giving-up.ts";
 import type { Attempt } from "./handler-context.ts";
 import type { LaneCursor } from "./lane-cursor.ts";
 import type { LanePage } from "./position.ts";
@@ -19,6 +18,15 @@ export interface DeliveryLane extends LaneLoad {
    * counted; undefined before the first.
    */
   careful: number | undefined;
+}
+
+/** Why a message is given up. */
+export interface Verdict {
+  readonly outcome: DeadLetterBody["outcome"];
+  readonly reason: string;
+  /** Deliveries that were made. */
+  readonly attempts: number;
+  readonly cause?: unknown;
 }
 
 /** What an entry brought the consumer, until the position has passed it. */

@@ -1,15 +1,6 @@
 import { FlockError, isFlockError } from "../../base/index.ts";
 import type { DeadLetterBody } from "../../protocol/index.ts";
-import type { Delivery } from "./delivery.ts";
-
-/** Why a message is given up. */
-export interface Verdict {
-  readonly outcome: DeadLetterBody["outcome"];
-  readonly reason: string;
-  /** Deliveries that were made. */
-  readonly attempts: number;
-  readonly cause?: unknown;
-}
+import type { Delivery, Verdict } from "./delivery.ts";
 
 export interface GivingUpOptions<D extends Delivery> {
   name: string;

@@ -6,14 +6,14 @@ import {
   parsePageName,
 } from "../../protocol/index.ts";
 import { floorOf, forget, isDone, isReached, type LanePage, pageAt, raise } from "./position.ts";
-import { laneStart, positionOf, samePosition, union } from "./position-union.ts";
+import { bounded, isBounded, laneStart, positionOf, samePosition, union } from "./position-union.ts";
 import { absorb, contains, include, type Ranges } from "./ranges.ts";
 
 /** How far one consumer is in one lane; what it takes of the pages at hand. Mutable: cheap for each entry. */
 export interface LaneCursor {
   /** As registers publish it: the same object while nothing has changed. */
   record(): LanePosition;
-  /** Takes over what another has passed; tells whether that was news. */
+  /** Takes over what another has passed, as far as a position may go; tells whether that was news. */
   learn(position: LanePosition): boolean;
   isDone(page: PageName, index: number, pages: readonly LanePage[]): boolean;
   /**
@@ -148,8 +148,8 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
     record,
     learn(position) {
       const before = record();
-      const joined = union(before, position);
-      if (samePosition(before, joined)) return false;
+      const joined = union(before, bounded(position));
+      if (samePosition(before, joined) || !isBounded(joined)) return false;
       load(joined);
       isStale = true;
       return true;

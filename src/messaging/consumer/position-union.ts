@@ -1,4 +1,4 @@
-import type { LanePosition } from "../../protocol/index.ts";
+import { type LanePosition, maxAhead, parsePageName } from "../../protocol/index.ts";
 import { absorb, contains, include, type Ranges } from "./ranges.ts";
 
 /** The position before a lane's first entry. */
@@ -60,6 +60,35 @@ export function union(a: LanePosition, b: LanePosition): LanePosition {
     return index >= (pages[name] ?? 0) && !contains(done[name] ?? [], index);
   });
   return positionOf({ below: Math.max(a.below, b.below), pages, done, tries });
+}
+
+/**
+ * What of another's position may be joined: a member of a group may say anything, and what is further ahead than a
+ * consumer goes would grow in every register that takes it over.
+ */
+export function bounded(position: LanePosition): LanePosition {
+  const done: Record<string, Ranges> = {};
+  for (const [name, bounds] of Object.entries(filtered(position.done ?? {}, isPage))) {
+    const end = (position.pages[name] ?? 0) + maxAhead;
+    const within: Ranges = [];
+    for (let at = 0; at < bounds.length; at += 2) {
+      include(within, bounds[at] as number, Math.min(bounds[at + 1] as number, end));
+    }
+    done[name] = within;
+  }
+  const pages = filtered(position.pages, isPage);
+  const tries = filtered(position.tries ?? {}, (place) => isPage(pageOf(place)));
+  return positionOf({ below: position.below, pages, done, tries });
+}
+
+/** Whether a position says no more than one that keeps within `maxAhead`, of each kind. */
+export function isBounded({ pages, done = {}, tries = {} }: LanePosition): boolean {
+  const bounds = Object.values(done).reduce((sum, each) => sum + each.length, 0);
+  return Math.max(Object.keys(pages).length, Object.keys(tries).length, bounds) <= 2 * maxAhead;
+}
+
+function isPage(name: string): boolean {
+  return parsePageName(name) !== undefined;
 }
 
 function greatest(

@@ -9,6 +9,7 @@ import {
   maxConsumerNameLength,
   messageBodySchema,
   messageKind,
+  serviceTypePrefix,
 } from "../../protocol/index.ts";
 import type { Message } from "../message/message.ts";
 import { compileMatcher, faultOf, type Matcher } from "./matcher.ts";
@@ -19,7 +20,7 @@ export type TypeName = string | { readonly type: string };
 
 /** Which messages a handler takes. */
 export interface MessageFilter {
-  /** Only of this type, or of one of these; default every type. */
+  /** Only of this type, or of one of these; default every type but those of services' calls, `service.<name>`. */
   type?: TypeName | readonly TypeName[];
   /**
    * Messages to topics of this pattern instead of those that name the agent: `*` stands for one word, `>` at the end for
@@ -64,6 +65,7 @@ export function compileFilter(
   const name = agent.slice(agent.indexOf(".") + 1);
   const prefix = `${agent}.`;
   const isType = typeTest(type);
+  const isAnyType = type === undefined;
   const isTopic = topic === undefined ? undefined : compileTopicPattern(topic);
   const fits = match === undefined ? undefined : compileMatcher(match);
 
@@ -73,7 +75,7 @@ export function compileFilter(
 
   /** Whether it is for the agent, were it anybody's. */
   function names(type: unknown, to: unknown, subject: unknown, role: unknown): boolean {
-    if (!isType(type) || (role === "reply") !== replies) return false;
+    if (!isType(type) || (role === "reply") !== replies || (isAnyType && isCall(type, role))) return false;
     if (isTopic) return typeof subject === "string" && isTopic(subject);
     return typeof to === "string" && isSentTo(to);
   }
@@ -102,6 +104,11 @@ function typeTest(types: Declared["type"]): (type: unknown) => boolean {
   if (typeof types === "string") return (type) => type === types;
   const all = new Set<unknown>(types);
   return (type) => all.has(type);
+}
+
+/** A call of a service, which is for whoever serves it. */
+function isCall(type: unknown, role: unknown): boolean {
+  return role === "request" && typeof type === "string" && type.startsWith(serviceTypePrefix);
 }
 
 /** Tells whether a message is for the consumer of an agent, as far as its published filter says. */
@@ -161,9 +168,10 @@ export function consumerName(
   const prefix = group === undefined ? "" : `${groupPrefix}${group}/`;
   const longest = maxConsumerNameLength - prefix.length;
   if (name !== undefined) {
-    if (name === "" || name === "__proto__" || name.length > longest || name.startsWith(groupPrefix)) {
+    const isInherited = name in {};
+    if (name === "" || isInherited || name.length > longest || name.startsWith(groupPrefix)) {
       throw invalid(
-        `A consumer can't be named ${shown(name)}: use 1-${longest} characters, and not ${groupPrefix} before them.`,
+        `A consumer can't be named ${shown(name)}: use 1-${longest} characters, not ${groupPrefix} before them, and no name that every object has.`,
       );
     }
     return prefix + name;

@@ -29,14 +29,14 @@ export function writeContent(
   definition: ContentSchema,
   content: Json | Uint8Array,
 ): WrittenContent | Promise<WrittenContent> {
-  const { schema, version } = definition;
+  const { version } = definition;
   // A copy, because an asynchronous schema looks at it while its sender goes on.
-  const given = copyJson(content) ?? content;
-  return after(schema["~standard"].validate(given), (result) => {
+  const given = content instanceof Uint8Array ? content.slice() : (copyJson(content) ?? content);
+  return after(validated(definition, given), (result) => {
     const output = outputOf(definition, result);
     const sent = { content: wireOf(definition, output), ...(version > 1 && { version }) };
-    if (sent.content === given || JSON.stringify(sent.content) === JSON.stringify(given)) return sent;
-    return after(schema["~standard"].validate(sent.content), (again) => {
+    if (isUnchanged(sent.content, given)) return sent;
+    return after(validated(definition, sent.content), (again) => {
       if (!again.issues) return sent;
       throw invalidContent(definition, "", "what its schema makes of it does not fit the schema itself");
     });
@@ -53,9 +53,9 @@ export function readContent(
   definition: ContentSchema,
   message: ReceivedMessage,
 ): ReceivedMessage | Promise<ReceivedMessage> {
-  const { schema, version } = definition;
+  const { version } = definition;
   const from = message.contentVersion ?? 1;
-  return after(schema["~standard"].validate(upgraded(definition, message.content, from)), (result) => {
+  return after(validated(definition, upgraded(definition, message.content, from)), (result) => {
     const content = outputOf(definition, result, { id: message.id, from }) as Json | Uint8Array;
     return { ...message, content, ...(version !== from && { contentVersion: version }) };
   });
@@ -77,8 +77,26 @@ function wireOf(definition: ContentSchema, output: unknown): Json | Uint8Array {
   return { ...applied(definition, "downgrade", () => definition.downgrade?.(output)), ...json };
 }
 
+/** What the schema says of content; a function in it may throw, as one that parses what is not to be parsed. */
+function validated(
+  definition: ContentSchema,
+  content: unknown,
+): StandardResult<unknown> | Promise<StandardResult<unknown>> {
+  const result = applied(definition, "schema", () => definition.schema["~standard"].validate(content));
+  if (!(result instanceof Promise)) return result;
+  return result.catch((cause: unknown) => {
+    throw invalidContent(definition, "", "its schema threw", { cause });
+  });
+}
+
+/** Whether what is sent is what was given; of bytes, their text would be several times as long. */
+function isUnchanged(sent: Json | Uint8Array, given: unknown): boolean {
+  if (sent === given) return true;
+  return !(sent instanceof Uint8Array) && JSON.stringify(sent) === JSON.stringify(given);
+}
+
 /** What an application's function makes of content. */
-function applied<T>(definition: ContentSchema, what: "upgrade" | "downgrade", make: () => T): T {
+function applied<T>(definition: ContentSchema, what: "schema" | "upgrade" | "downgrade", make: () => T): T {
   try {
     return make();
   } catch (cause) {

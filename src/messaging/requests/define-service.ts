@@ -1,5 +1,6 @@
 import { FlockError } from "../../base/index.ts";
 import type { OutputOf, StandardSchema } from "../../crdt/index.ts";
+import { serviceTypePrefix } from "../../protocol/index.ts";
 import type { ProgressReport } from "./progress.ts";
 import type { RequestOptions } from "./request.ts";
 
@@ -98,5 +99,5 @@ export function defineService<Methods extends Readonly<Record<string, MethodSche
 
 /** The type of the messages that call a service, and the name of the consumer that takes them. */
 export function serviceType(name: string): string {
-  return `service.${name}`;
+  return serviceTypePrefix + name;
 }

@@ -89,10 +89,11 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
   const early: Entry[] = [];
   let stopWatching: Undo | undefined;
   let stopReplies: Undo | undefined;
+  /** Whether a reload would find that this writer asks. */
+  let isKnown = options.hasAsked;
   let isClosed = false;
 
   function watch(): void {
-    stopReplies ??= openReplies(settleReply);
     stopWatching ??= log.added.on((entries) => {
       for (const entry of entries) {
         const request = requestOf(entry);
@@ -213,6 +214,14 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
       assertOpen();
       if (signal?.aborted) throw signal.reason;
       if (expiresAt <= clock.now()) throw expired("the request");
+      stopReplies ??= openReplies(settleReply);
+      if (!isKnown) {
+        // Else the page may die with the request on its way, and nobody would hear of the reply.
+        await writer.flush();
+        isKnown = true;
+        if (hasEnded) return;
+        assertOpen();
+      }
       watch();
       const sent = send({ ...message, role: "request", expiresAt });
       sending.add(sent);
