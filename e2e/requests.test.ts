@@ -59,9 +59,13 @@ test("E2E-51: a request is answered by another browser, over a reload of whoever
   join,
 }) => {
   const planner = await join({ agents: ["planner"], relay: cable.url });
+  // Another page of the agent that asks, which has its own replies alone.
+  const beside = await join({ agents: ["planner"] });
   const critic = await join();
   await work(critic, "critic");
-  expect(await ask(planner, {})).toEqual({ content: { attempt: 1 }, progress: [1] });
+  for (const asking of [planner, beside]) {
+    expect(await ask(asking, {})).toEqual({ content: { attempt: 1 }, progress: [1] });
+  }
 
   const answer = ask(planner, { steps: ["hold"] });
   await expect.poll(async () => (await deliveries(critic)).at(-1)?.ended).toBe(false);
@@ -77,7 +81,8 @@ test("E2E-51: a request is answered by another browser, over a reload of whoever
   await expect.poll(() => planner.pending()).toBeGreaterThan(0);
   await cable.heal();
   expect(await later).toEqual({ content: { attempt: 1 }, progress: [1] });
-  for (const client of [planner, critic]) expect(await client.problems()).toEqual([]);
+  await beside.synced();
+  for (const client of [planner, beside, critic]) expect(await client.problems()).toEqual([]);
 });
 
 test("E2E-52: who takes a request back is heard where it is handled, and a reply that comes too late is told and kept", async ({
@@ -115,7 +120,7 @@ test("E2E-52: who takes a request back is heard where it is handled, and a reply
   expect(await critic.problems()).toEqual([]);
 });
 
-test("E2E-53: a service is called by signals without a trace in any lane, within a page too, and under a cut by messages", async ({
+test("E2E-53: a service is called by signals without a trace in any lane, within a page too, and over a cut or a reload by messages", async ({
   cable,
   join,
 }) => {
@@ -152,5 +157,15 @@ test("E2E-53: a service is called by signals without a trace in any lane, within
   expect(await runs()).toBe(5);
   await expect.poll(() => server.messageIds()).toHaveLength(2);
   expect(missing(await caller.messageIds(), await server.messageIds())).toEqual([]);
+
+  // What was accepted by a page that is gone is called again at the next.
+  const brooding = caller.page.evaluate(() =>
+    harness.calls.brood(harness.agentNamed("planner"), "calculator"),
+  );
+  await expect.poll(runs).toBe(6);
+  await server.reload();
+  await server.page.evaluate(() => harness.calls.serve(harness.agentNamed("calculator"), { hasIdeas: true }));
+  expect(await brooding).toEqual({ output: 7 });
+  expect(await runs()).toBe(1);
   for (const client of [caller, server]) expect(await client.problems()).toEqual([]);
 });

@@ -3,7 +3,7 @@ import * as z from "zod/mini";
 
 const calculator = defineService("calculator", {
   divide: { input: z.object({ by: z.number(), of: z.number() }), output: z.number() },
-  /** Comes to no end by itself. */
+  /** Gives its input back, sooner or never. */
   brood: { input: z.number(), output: z.number() },
 });
 
@@ -12,10 +12,13 @@ export type Outcome = { readonly output: number } | { readonly failure: string }
 
 /** Calls of a service that this page serves, or another one. */
 export interface Calls {
-  serve(agent: Agent): void;
+  /** With `hasIdeas` brooding comes to an end. */
+  serve(agent: Agent, options?: { hasIdeas?: boolean }): void;
   /** Divides one number by another. */
   divide(agent: Agent, to: string, of: number, by: unknown): Promise<Outcome>;
-  /** Has a number brooded over, until progress tells that somebody does: then it is taken back. */
+  /** Has a number brooded over. */
+  brood(agent: Agent, to: string): Promise<Outcome>;
+  /** The same until progress tells that somebody does: then it is taken back. */
   takeBack(agent: Agent, to: string): Promise<Outcome>;
   /** How often a method began here. */
   readonly runs: number;
@@ -40,7 +43,7 @@ export function createCalls(): Calls {
       return runs;
     },
     aborted,
-    serve(agent) {
+    serve(agent, { hasIdeas = false } = {}) {
       agent.serve(calculator, {
         divide({ by, of }) {
           runs++;
@@ -49,6 +52,7 @@ export function createCalls(): Calls {
         },
         brood(number, { signal, progress }) {
           runs++;
+          if (hasIdeas) return number;
           progress({ data: number });
           return new Promise((_, reject) => {
             signal.addEventListener("abort", () => {
@@ -60,6 +64,7 @@ export function createCalls(): Calls {
       });
     },
     divide: (agent, to, of, by) => told(agent.service(calculator, { to }).divide({ of, by: by as number })),
+    brood: (agent, to) => told(agent.service(calculator, { to }).brood(7)),
     takeBack(agent, to) {
       const taking = new AbortController();
       const { signal } = taking;

@@ -52,7 +52,7 @@ export interface Workshop {
 }
 
 /** What `console` says when a handler begins: a page that hangs can't be asked any more. */
-export const beginning = (attempt: number): string => `attempt ${attempt} begins`;
+export const beginning = (id: string, attempt: number): string => `attempt ${attempt} of ${id} begins`;
 
 const sayWorkingMs = 200;
 
@@ -81,7 +81,7 @@ export function createWorkshop(): Workshop {
     signal.addEventListener("abort", () => {
       record.aborted = (signal.reason as { code?: string }).code ?? String(signal.reason);
     });
-    console.info(beginning(attempt));
+    console.info(beginning(id, attempt));
     if (role === "request") context.progress({ data: attempt });
     const { steps = [] } = (content ?? {}) as Job;
     await perform(options.mended ? "ack" : (steps[attempt - 1] ?? "ack"), context);

@@ -32,9 +32,9 @@ export const statesOf = async (client: Client, id: string): Promise<string[]> =>
 export const deadLetters = ({ page }: Client): Promise<readonly DeadLetter[]> =>
   page.evaluate(() => harness.room.deadLetters.get());
 
-/** Resolves once a handler of the page begins this attempt, whatever it does then. */
-export const begun = (page: Page, attempt: number): Promise<unknown> =>
-  page.waitForEvent("console", (message) => message.text() === beginning(attempt));
+/** Resolves once a handler of the page begins this attempt of a message, whatever it does then. */
+export const begun = (page: Page, id: string, attempt: number): Promise<unknown> =>
+  page.waitForEvent("console", (message) => message.text() === beginning(id, attempt));
 
 /** Kills the process of a page, be it that it hangs; gives what does it, for it must be laid before that. */
 export async function layFuse(page: Page): Promise<() => Promise<void>> {

@@ -29,16 +29,20 @@ export function isJson(value: unknown, depth = maxDepth): value is Json {
 
 /**
  * A copy of plain JSON, equal to what its text parses to and no object of the caller's; undefined for anything else, and
- * past `depth` levels.
+ * past `depth` levels. With `dropsUndefined`, fields that are undefined are left out, as `JSON.stringify` does.
  */
-export function copyJson(value: unknown, depth = maxDepth): Json | undefined {
+export function copyJson(
+  value: unknown,
+  depth = maxDepth,
+  options?: { readonly dropsUndefined: boolean },
+): Json | undefined {
   if (typeof value === "number") return Number.isFinite(value) ? withoutMinusZero(value) : undefined;
   if (typeof value !== "object" || value === null) return isPlainJson(value, depth) ? value : undefined;
   if (depth === 0) return undefined;
   if (Array.isArray(value)) {
     const elements: Json[] = [];
     for (const element of value) {
-      const copied = copyJson(element, depth - 1);
+      const copied = copyJson(element, depth - 1, options);
       if (copied === undefined) return undefined;
       elements.push(copied);
     }
@@ -47,8 +51,12 @@ export function copyJson(value: unknown, depth = maxDepth): Json | undefined {
   if (!isPlainObject(value)) return undefined;
   const copy: Record<string, Json> = {};
   for (const key of Object.keys(value)) {
-    const copied = key === "__proto__" ? undefined : copyJson(value[key], depth - 1);
-    if (copied === undefined) return undefined;
+    const field = value[key];
+    const copied = key === "__proto__" ? undefined : copyJson(field, depth - 1, options);
+    if (copied === undefined) {
+      if (field === undefined && options?.dropsUndefined) continue;
+      return undefined;
+    }
     copy[key] = copied;
   }
   return copy;

@@ -244,6 +244,47 @@ export function createAgent(options: AgentOptions): Agent {
     return resolveContent(message, { refs, types }, signal);
   }
 
+  function consume(
+    key: string,
+    filter: MessageFilter,
+    handler: MessageHandler,
+    { group, from, onGap, ...delivery }: Omit<OnMessageOptions, "consumer">,
+  ): Undo {
+    if (consumers.has(key)) {
+      throw new FlockError(
+        "messaging/consumer-exists",
+        `The agent ${name} has a consumer ${key} already: give this one a name of its own with { consumer }.`,
+        { details: { consumer: key } },
+      );
+    }
+    const stop = openConsumer({
+      ...delivery,
+      name: key,
+      filter,
+      group,
+      handler,
+      responder,
+      onGap,
+      start: consumerStart(from ?? (filter.topic === undefined ? "start" : "live")),
+      writer,
+      resumed,
+      knownLanes,
+      documents,
+      clock,
+      resolve,
+      duplicateOf: idempotency.duplicateOf,
+      cancelled: cancellations.cancelled,
+      onCancelled: cancellations.onCancelled,
+      giveUp,
+      onProblem,
+    });
+    consumers.add(key);
+    return kept(() => {
+      stop();
+      consumers.delete(key);
+    });
+  }
+
   const agent: Agent = {
     name,
     get writer() {
@@ -253,49 +294,15 @@ export function createAgent(options: AgentOptions): Agent {
     send: (message) => (scope.closed ? Promise.reject(closed()) : outbox.send(message)),
     async respond(message, response) {
       assertOpen();
-      const role = message.role === "request" ? ({ role: "reply" } as const) : {};
-      return outbox.send({ ...createResponse(message, response), ...role });
+      return outbox.send(createResponse(message, response));
     },
     async openStream(stream) {
       assertOpen();
       return streams.open(stream);
     },
-    onMessage(filter, handler, { consumer, group, from, onGap, ...delivery } = {}) {
+    onMessage(filter, handler, { consumer, ...rest } = {}) {
       assertOpen();
-      const key = consumerName(filter, consumer, { group });
-      if (consumers.has(key)) {
-        throw new FlockError(
-          "messaging/consumer-exists",
-          `The agent ${name} has a consumer ${key} already: give this one a name of its own with { consumer }.`,
-          { details: { consumer: key } },
-        );
-      }
-      const stop = openConsumer({
-        ...delivery,
-        name: key,
-        filter,
-        group,
-        handler,
-        responder,
-        onGap,
-        start: consumerStart(from ?? (filter.topic === undefined ? "start" : "live")),
-        writer,
-        resumed,
-        knownLanes,
-        documents,
-        clock,
-        resolve,
-        duplicateOf: idempotency.duplicateOf,
-        cancelled: cancellations.cancelled,
-        onCancelled: cancellations.onCancelled,
-        giveUp,
-        onProblem,
-      });
-      consumers.add(key);
-      return kept(() => {
-        stop();
-        consumers.delete(key);
-      });
+      return consume(consumerName(filter, consumer, rest), filter, handler, rest);
     },
     async redrive(letter, { signal } = {}) {
       assertOpen();
@@ -335,7 +342,10 @@ export function createAgent(options: AgentOptions): Agent {
     random,
     send: outbox.send,
     resolve,
-    consume: ({ filter, handler, ...consumer }) => agent.onMessage(filter, handler, consumer),
+    consume({ consumer, filter, handler, ...rest }) {
+      assertOpen();
+      return consume(consumer, filter, handler, rest);
+    },
     onProblem,
   });
   scope.add(requests.close);

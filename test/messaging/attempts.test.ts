@@ -115,4 +115,46 @@ describe("attempts", () => {
     expect(world.letters()).toMatchObject([{ messages: [`${planner}/0-7/2`], attempts: 4 }]);
     expect(sessions.length).toBeLessThanOrEqual(6);
   });
+
+  it("MSG-62: nor are messages of other senders, be they handled slowly, and be there only two deliveries", async () => {
+    const others = ["C", "D", "E"].map((letter) => `anon.planner.${letter.repeat(11)}`);
+    for (const order of ["lane", "none"] as const) {
+      for (const [maxDeliver, takesMs] of [
+        [2, 0],
+        [4, 0],
+        [4, 5_000],
+      ] as const) {
+        const world = createWorld();
+        for (const lane of others) world.arrive(lane, said("harmless"));
+        world.arrive("anon.planner.FFFFFFFFFFF", said("poison"));
+        const done = new Set<string>();
+        for (
+          let times = 0;
+          times < 10 && (world.letters().length === 0 || done.size < others.length);
+          times++
+        ) {
+          let isDead = false;
+          const consumer = world.consume(critic, {
+            order,
+            maxDeliver,
+            async handle({ content, writer }: { content: unknown; writer: string }) {
+              if (content === "poison") {
+                isDead = true;
+                return never();
+              }
+              if (takesMs > 0) await new Promise<void>((resolve) => world.clock.after(takesMs, resolve));
+              if (!isDead) done.add(writer);
+              return undefined;
+            },
+          });
+          await settle();
+          while (!isDead && world.clock.runNext()) await settle();
+          world.kill(critic, consumer);
+        }
+        const letters = world.letters().map(({ messages }) => messages);
+        expect(letters, `${order}, ${maxDeliver}, ${takesMs}`).toEqual([["anon.planner.FFFFFFFFFFF/0-7/0"]]);
+        expect([...done].sort()).toEqual(others);
+      }
+    }
+  });
 });

@@ -239,6 +239,8 @@ describe("names of consumers", () => {
     ["a name that is past 640 characters with its group's", [{}, "n".repeat(640), { group: "workers" }]],
     ["a name that is a group's", [{}, "group:workers/direct/*"]],
     ["a name that is a prototype", [{}, "__proto__"]],
+    ["a name that every object has", [{}, "constructor"]],
+    ["another name that every object has", [{}, "hasOwnProperty"]],
     ["a group that is no id", [{}, undefined, { group: "all workers" }]],
     ["a group without a name", [{}, undefined, { group: "" }]],
   ])("MSG-6: %s is refused with a code", (_, given) => {

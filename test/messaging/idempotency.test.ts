@@ -193,6 +193,63 @@ describe("messages with a key", () => {
   });
 });
 
+describe("what keys cost", () => {
+  const many = Array.from({ length: 300 }, (_, at) => keyed(at + 1, `k${at}`));
+
+  it("MSG-136: each live entry is read about once before all of history is, however many keys are asked for", async () => {
+    const { pages, lane } = await setUp({ [here]: [many], [other]: [[keyed(1, "x")], [keyed(2, "y")]] });
+    const replica = createReplica(pages);
+    replica.mark(lane(other), 1);
+    pages.get = async () => {
+      throw new FlockError("refstore/unavailable", "offline");
+    };
+    let reads = 0;
+    const counted = {
+      ...replica.log,
+      pages: (writer: string) =>
+        replica.log.pages(writer).map((page) => ({
+          ...page,
+          entries: page.entries.map((entry) => ({
+            ...entry,
+            get kind() {
+              reads++;
+              return entry.kind;
+            },
+          })),
+        })),
+    };
+    const index = openIndex({ ...replica, log: counted } as Replica);
+    for (let at = 0; at < many.length; at++) {
+      replica.deliver(lane(here), 0, at + 1);
+      expect(await index.first(`k${at}`)).toBe(idOf(here, 0, at));
+    }
+    // A reading looks at an entry's kind a few times.
+    expect(reads).toBeLessThan(10 * many.length);
+  });
+
+  it("MSG-136: a key that is new to a view whose keys may return is found out without reading what is live", async () => {
+    const { pages, lane } = await setUp({ [here]: [many] });
+    const replica = createReplica(pages);
+    let reads = 0;
+    const view = replica.open<number>({
+      key: ({ body }) => {
+        reads++;
+        return (body as { idempotencyKey: string }).idempotencyKey;
+      },
+      init: () => 0,
+      step: (count) => count + 1,
+      isClosed: () => true,
+      mayReturn: true,
+    });
+    await view.ready;
+    for (let at = 0; at < many.length; at++) {
+      replica.deliver(lane(here), 0, at + 1);
+      expect(await view.fetch(`k${at}`)).toBe(1);
+    }
+    expect(reads).toBeLessThan(10 * many.length);
+  });
+});
+
 describe("messages with a key in two tabs", () => {
   it("MSG-91: one that a second tab took from the snapshot and let go of first is found there", async () => {
     const { pages, lane } = await setUp({

@@ -42,6 +42,46 @@ function later<T>(schema: StandardSchema<T, T>) {
   return { slow, waiting };
 }
 
+/** A schema that answers as it is told, and is broken in that it may throw. */
+const schemaOf = (validate: (value: unknown) => unknown): StandardSchema =>
+  ({ "~standard": { version: 1, vendor: "test", validate } }) as StandardSchema;
+
+describe("schemas that throw", () => {
+  const parsing = (value: unknown) => ({ value: JSON.parse(value as string) });
+
+  it.each([
+    ["at once", schemaOf(parsing)],
+    ["later", schemaOf(async (value) => parsing(value))],
+  ])("MSG-130: one that throws %s says that content does not fit", async (_, schema) => {
+    const types = createMessageTypes([defineMessage("order.created", { schema })]);
+    const refused = {
+      code: "messaging/invalid-content",
+      cause: expect.any(SyntaxError),
+      message: expect.stringContaining("its schema threw"),
+    };
+    await expect((async () => types.write("order.created", "{"))()).rejects.toMatchObject(refused);
+    const message = { id: "a.b.c/0-7/0", type: "order.created", content: "{" } as unknown as ReceivedMessage;
+    await expect((async () => types.read(message))()).rejects.toMatchObject(refused);
+  });
+
+  it("MSG-131: bytes are those of the call, however long their schema takes", async () => {
+    let go: () => void = () => undefined;
+    const looking = new Promise<void>((resolve) => {
+      go = resolve;
+    });
+    const slow = schemaOf(async (value) => {
+      await looking;
+      return { value };
+    });
+    const types = createMessageTypes([defineMessage("scan", { schema: slow })]);
+    const bytes = new Uint8Array([1, 2, 3]);
+    const written = types.write("scan", bytes);
+    bytes.fill(9);
+    go();
+    expect((await written)?.content).toEqual(new Uint8Array([1, 2, 3]));
+  });
+});
+
 async function setUp(...definitions: Parameters<typeof createMessageTypes>[0]) {
   const made = await setUpWriter({ alone: true });
   const types = createMessageTypes(definitions);

@@ -44,6 +44,18 @@ describe("sending with a key", () => {
     await room.close();
   });
 
+  it("MSG-134: whoever waits for a message that was sent before is told of the room's end", async () => {
+    const room = await createTabs().open();
+    const shop = await room.agent("shop");
+    await shop.send(order);
+    const again = await shop.send(order);
+    const relayed = again.settled("relayed");
+    relayed.catch(() => undefined);
+    await room.close();
+    await expect(relayed).rejects.toMatchObject({ code: "crdt/closed" });
+    await expect(again.settled("relayed")).rejects.toMatchObject({ code: "crdt/closed" });
+  });
+
   it("MSG-90: one that fails leaves its key free", async () => {
     const room = await createTabs().open();
     const shop = await room.agent("shop");

@@ -24,8 +24,8 @@ export interface Publication {
   record: ConsumerRecord;
   /** Every other register that is there. */
   others: ReadonlyMap<string, RegisterRecord>;
-  /** The ids of the entries of a lane that are live there. */
-  liveIn(lane: string): Iterable<string>;
+  /** The ids of the entries of a lane that are live there; undefined where nobody there has heard of it. */
+  liveIn(lane: string): Iterable<string> | undefined;
 }
 
 /** What handlers did and what registers said, kept outside the simulated world. */
@@ -35,6 +35,8 @@ export interface MessagesBook {
   /** Gives what is told when the handler says what became of it. */
   begin(begun: Begun): (word: "ack" | "term" | "failed") => void;
   published(publication: Publication): void;
+  /** A consumer was asked to handle a message again, in the place of whoever asked. */
+  asked(consumer: string, id: string): void;
   /** How often a consumer's handlers were called with a message. */
   begins(consumer: string, id: string): readonly { life: string; attempt: number; at: number }[];
   isAcknowledged(consumer: string, id: string): boolean;
@@ -57,6 +59,7 @@ export function createMessagesBook(): MessagesBook {
   const finished = new Map<string, number>();
   const acknowledged = new Set<string>();
   const terminated = new Set<string>();
+  const askedAgain = new Set<string>();
   const hands = new Map<string, { id: string; signal: AbortSignal; isOver: boolean }>();
   /** What others have seen that a writer's consumer is done with. */
   const shown = new Map<string, Set<string>>();
@@ -89,7 +92,7 @@ export function createMessagesBook(): MessagesBook {
       if (attempt > maxDeliver) violations.add(`${consumer} in ${life} handles ${id} for the ${attempt}th time`);
       if (attempt === maxDeliver) finish(key);
       const hand = { id, signal, isOver: false };
-      if (isOrdered) {
+      if (isOrdered && !askedAgain.has(key)) {
         const lane = `${life} ${consumer} ${id.slice(0, id.indexOf("/"))}`;
         const before = hands.get(lane);
         if (before && !before.isOver && !before.signal.aborted) {
@@ -122,19 +125,21 @@ export function createMessagesBook(): MessagesBook {
         if (shares) for (const each of doneOf(consumer)) owed.set(each, `${id} says`);
       }
       for (const [id, why] of owed) {
-        const position = positions[id.slice(0, id.indexOf("/"))];
-        if (!position || !isDone(position, id)) {
+        const lane = id.slice(0, id.indexOf("/"));
+        const position = positions[lane];
+        if (liveIn(lane) && !(position && isDone(position, id))) {
           violations.add(`${writer} forgets that ${name} is done with ${id}, as ${why}`);
         }
       }
       for (const [lane, position] of Object.entries(positions)) {
-        const all = new Set([...(lanes.get(lane) ?? []), ...liveIn(lane)]);
+        const all = new Set([...(lanes.get(lane) ?? []), ...(liveIn(lane) ?? [])]);
         const open = [...all].filter((id) => !isDone(position, id)).length;
         if (wordsOf(position) > open || marksBelow(position) > mostMarks) {
           violations.add(`${writer} says of ${name} in ${lane}, where ${open} are open: ${JSON.stringify(position)}`);
         }
       }
     },
+    asked: (consumer, id) => void askedAgain.add(`${consumer} ${id}`),
     begins: (consumer, id) => begins.get(`${consumer} ${id}`) ?? [],
     isAcknowledged: (consumer, id) => acknowledged.has(`${consumer} ${id}`),
     isTerminated: (consumer, id) => terminated.has(`${consumer} ${id}`),

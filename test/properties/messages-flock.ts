@@ -1,4 +1,4 @@
-import type { Agent, HistoryRecord } from "../../src/index.ts";
+import type { Agent, DeadLetter, HistoryRecord } from "../../src/index.ts";
 import {
   defineFlock,
   type FaultMix,
@@ -10,7 +10,7 @@ import {
 import type { Tamper } from "./member.ts";
 import { createMessagesBook, type MessagesBook } from "./messages-book.ts";
 import { type Hands, type MessagesMember, openMessagesMember } from "./messages-member.ts";
-import { complaintsOf, letterText } from "./messages-outcome.ts";
+import { complaintsOf, sharedBy } from "./messages-outcome.ts";
 import { drawMessagesPlan, messageFaults } from "./messages-plan.ts";
 
 export interface MessagesFlockOptions {
@@ -92,7 +92,12 @@ export function messagesScenario(options: MessagesFlockOptions = {}): Scenario<F
     async function redrive({ agent, room }: MessagesMember, draw: SimulatedRandom): Promise<void> {
       const letters = room.deadLetters.get();
       if (!agent || letters.length === 0) return;
-      const { id } = await agent.redrive(draw.pick(letters));
+      await askAgain(agent, draw.pick(letters));
+    }
+
+    async function askAgain(agent: Agent, letter: DeadLetter): Promise<void> {
+      book.asked(sharedBy(letter), letter.id);
+      const { id } = await agent.redrive(letter);
       book.sent(id);
     }
 
@@ -149,16 +154,11 @@ export function messagesScenario(options: MessagesFlockOptions = {}): Scenario<F
         const member = draw.pick(members);
         const letters = member.room.deadLetters
           .get()
-          .filter(({ id, consumer }) => !asked.some((each) => each.id === id && each.consumer === consumer));
+          .filter((letter) => !asked.some(({ id, consumer }) => id === letter.id && consumer === sharedBy(letter)));
         if (letters.length === 0) return;
         const letter = draw.pick(letters);
-        const { agent, consumer, id } = letter;
-        const shared = consumer.startsWith("group:") ? consumer : `${agent.split(".")[1]}/${consumer}`;
-        asked.push({ consumer: shared, id, since: book.now });
-        await simulation.until((member.agent as Agent).redrive(letter)).then((sent) => book.sent(sent.id));
-        if (member.room.deadLetters.get().some((each) => letterText(each) === letterText(letter))) {
-          await simulation.advance(100);
-        }
+        asked.push({ consumer: sharedBy(letter), id: letter.id, since: book.now });
+        await simulation.until(askAgain(member.agent as Agent, letter));
       }
     }
 

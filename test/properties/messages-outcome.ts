@@ -1,5 +1,5 @@
 import type { DeadLetter, DeliveryStatus, HistoryRecord, Message } from "../../src/index.ts";
-import { deadLetterKind, parseEntryId, redriveKind } from "../../src/protocol/index.ts";
+import { type DeadLetterBody, deadLetterKind, parseEntryId, type RedriveBody, redriveKind } from "../../src/protocol/index.ts";
 import type { MessagesBook } from "./messages-book.ts";
 import type { MessagesMember } from "./messages-member.ts";
 import { type MessagesPlan, maxDeliver, type PlannedConsumer, sharedName } from "./messages-plan.ts";
@@ -103,26 +103,23 @@ function isTrue(
   }
 }
 
-interface Trail {
-  readonly consumer: string;
-  readonly messages: readonly string[];
-  readonly writer: string;
-  readonly outcome: string;
-}
+/** What a writer says of messages that it gave up. */
+type SaidLetter = DeadLetterBody & { readonly agent: string };
 
-function* lettersIn(history: readonly HistoryRecord[]): Iterable<Trail> {
+function* lettersIn(history: readonly HistoryRecord[]): Iterable<SaidLetter> {
   for (const { kind, body, writer } of history) {
-    if (kind === deadLetterKind) yield { ...(body as unknown as Omit<Trail, "writer">), writer };
+    if (kind !== deadLetterKind) continue;
+    yield { ...(body as unknown as DeadLetterBody), agent: writer.slice(0, writer.lastIndexOf(".")) };
   }
 }
 
 function isGivenUp({ history }: Outcome, shared: string, id: string): boolean {
-  return [...lettersIn(history)].some((letter) => letter.messages.includes(id) && nameOf(letter) === shared);
+  return [...lettersIn(history)].some((letter) => letter.messages.includes(id) && sharedBy(letter) === shared);
 }
 
 /** As the book names the consumer of a letter. */
-function nameOf({ consumer, writer }: Pick<Trail, "consumer" | "writer">): string {
-  return consumer.startsWith("group:") ? consumer : `${writer.split(".")[1]}/${consumer}`;
+export function sharedBy({ consumer, agent }: Pick<DeadLetter, "consumer" | "agent">): string {
+  return consumer.startsWith("group:") ? consumer : `${agent.split(".")[1]}/${consumer}`;
 }
 
 /** PROP-31: what was acknowledged is on record, and nothing is that no handler has done. */
@@ -178,7 +175,7 @@ function isExhaustedUnseen({ book, history }: Outcome, shared: string, id: strin
   if (isCalled) return false;
   return [...lettersIn(history)].some(
     (letter) =>
-      letter.outcome === "exhausted" && letter.messages.includes(id) && nameOf(letter) === shared,
+      letter.outcome === "exhausted" && letter.messages.includes(id) && sharedBy(letter) === shared,
   );
 }
 
@@ -192,13 +189,12 @@ function* misburied({ history, members }: Outcome): Iterable<string> {
   const said = new Set<string>();
   const asked = new Set<string>();
   for (const letter of lettersIn(history)) {
-    const agent = letter.writer.slice(0, letter.writer.lastIndexOf("."));
-    for (const id of letter.messages) said.add(letterText({ agent, consumer: letter.consumer, id }));
+    for (const id of letter.messages) said.add(letterText({ ...letter, id }));
   }
   for (const { kind, body } of history) {
     if (kind !== redriveKind) continue;
-    const { agent, consumer, message } = body as { agent: string; consumer: string; message: string };
-    asked.add(letterText({ agent, consumer, id: message }));
+    const redrive = body as unknown as RedriveBody;
+    asked.add(letterText({ ...redrive, id: redrive.message }));
   }
   const [first] = members;
   const shownBy = (member: MessagesMember): string => JSON.stringify(member.room.deadLetters.get());
@@ -225,6 +221,6 @@ function* misburied({ history, members }: Outcome): Iterable<string> {
   }
 }
 
-export function letterText({ agent, consumer, id }: Pick<DeadLetter, "agent" | "consumer" | "id">): string {
+function letterText({ agent, consumer, id }: Pick<DeadLetter, "agent" | "consumer" | "id">): string {
   return `${agent} ${consumer} ${id}`;
 }

@@ -29,7 +29,7 @@ vi.mock("../../src/messaging/consumer/consumer-positions.ts", async (original) =
                 name,
                 record: said,
                 others: documents.registers(),
-                liveIn: (lane) => documents.log.pages(lane).flatMap(({ entries }) => entries.map(({ id }) => id)),
+                liveIn: (lane) => liveIn(documents, lane),
               });
             }
             writer.setRegister(record);
@@ -53,3 +53,9 @@ describe("messages, their consumers and what becomes of them", () => {
     messagesScenario(watched),
   );
 });
+
+function liveIn({ register, log }: ConsumerPositionsOptions["documents"], lane: string): string[] | undefined {
+  const pages = log.pages(lane);
+  if (!register(lane) && pages.length === 0) return undefined;
+  return pages.flatMap(({ entries }) => entries.map(({ id }) => id));
+}

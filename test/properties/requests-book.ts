@@ -17,6 +17,8 @@ export interface Question {
   readonly life: Life;
   readonly askedAt: number;
   readonly timeoutMs: number;
+  /** By the asker's own clock, which may jump: past it nothing is sent any more. */
+  readonly deadline: number;
   readonly stallMs: number;
   readonly max: number;
   /** Whoever asked takes it back, or leaves the replies. */
@@ -40,7 +42,8 @@ export interface RequestsBook {
   readonly questions: readonly Question[];
   ask(question: Omit<Question, "number" | "replies" | "repliedAt" | "isTakenBack">): Question;
   gave(question: Question, reply: Pick<ReceivedMessage, "id" | "content">, at: number): void;
-  ended(question: Question, outcome: string, at: number): void;
+  /** At a time, and at one by the asker's own clock. */
+  ended(question: Question, outcome: string, at: number, ownAt: number): void;
   /** A handler of a message begins, at a time by its own clock. */
   began(effect: Effect, message: { id: string; expiresAt: number | undefined; now: number }): void;
   /** A method begins. */
@@ -78,9 +81,13 @@ export function createRequestsBook(): RequestsBook {
   }
 
   /** Whether something ended a question at a time when it may have. */
-  function judge({ kind, number, ...question }: Question, outcome: string, at: number): string | undefined {
-    const { askedAt, timeoutMs, stallMs, max, replies, repliedAt, isTakenBack, life } = question;
-    const hasExpired = at - askedAt >= timeoutMs;
+  function judge(
+    { kind, number, ...question }: Question,
+    outcome: string,
+    { at, ownAt }: { at: number; ownAt: number },
+  ): string | undefined {
+    const { askedAt, timeoutMs, deadline, stallMs, max, replies, repliedAt, isTakenBack, life } = question;
+    const hasExpired = at - askedAt >= timeoutMs || ownAt >= deadline;
     if (outcome === "messaging/expired") return hasExpired && kind !== "poll" ? undefined : "before its time";
     if (outcome === "room/closed") return life.isClosed ? undefined : "in a room that is open";
     if (outcome === "taken back") return isTakenBack ? undefined : "though nobody took it back";
@@ -114,11 +121,11 @@ export function createRequestsBook(): RequestsBook {
       replies.push(id);
       question.repliedAt = at;
     },
-    ended(question, outcome, at) {
+    ended(question, outcome, at, ownAt) {
       const { number, kind } = question;
       if (question.outcome !== undefined) complain(`The ${kind} ${number} ended twice`);
       question.outcome = outcome;
-      const why = judge(question, outcome, at);
+      const why = judge(question, outcome, { at, ownAt });
       if (why) complain(`The ${kind} ${number} ended as ${outcome} ${why}`);
     },
     began({ life, agent, number }, { id, expiresAt = Number.POSITIVE_INFINITY, now }) {

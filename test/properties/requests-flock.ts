@@ -104,7 +104,8 @@ export function requestsScenario(options: RequestsFlockOptions = {}): Scenario<F
       const to = isPoll ? draw.pick(["polls", "*"]) : draw.pick(["ann", "ben"]);
       const stallMs = isPoll && draw.chance(0.3) ? draw.pick([500, 5_000]) : Number.POSITIVE_INFINITY;
       const max = isPoll && draw.chance(0.3) ? draw.between(1, 2) : Number.POSITIVE_INFINITY;
-      const question = book.ask({ kind, to, life, askedAt: now(), timeoutMs, stallMs, max });
+      const deadline = replica.clock.now() + timeoutMs;
+      const question = book.ask({ kind, to, life, askedAt: now(), timeoutMs, deadline, stallMs, max });
       const controller = new AbortController();
       const { signal } = controller;
       const reason = new Error("taken back");
@@ -139,8 +140,8 @@ export function requestsScenario(options: RequestsFlockOptions = {}): Scenario<F
       }
 
       run().then(
-        () => book.ended(question, "answered", now()),
-        (failure: unknown) => book.ended(question, outcomeOf(failure, reason), now()),
+        () => book.ended(question, "answered", now(), replica.clock.now()),
+        (failure: unknown) => book.ended(question, outcomeOf(failure, reason), now(), replica.clock.now()),
       );
     }
 

@@ -9,8 +9,8 @@ import {
 } from "../../src/index.ts";
 import { cancelKind } from "../../src/protocol/index.ts";
 import type { SimulatedRandom, SimulatedReplica } from "../../src/testing/index.ts";
-import { answerTo, type Effect, isRefused, type Life, type RequestsBook } from "./requests-book.ts";
 import type { Tamper } from "./member.ts";
+import { answerTo, type Effect, isRefused, type Life, type RequestsBook } from "./requests-book.ts";
 
 export const answers = defineService("answers", { to: { input: z.number(), output: z.number() } });
 

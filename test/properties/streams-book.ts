@@ -5,8 +5,9 @@ import type { Room } from "../../src/index.ts";
 export interface Stream {
   readonly id: string;
   readonly isText: boolean;
-  /** The room that it is written in. */
+  /** The room that it is written in, and the replica. */
   readonly room: Room;
+  readonly writtenBy: string;
   /** What was written and not refused. */
   readonly tokens: string[];
   /** How much was to be written. */
@@ -28,7 +29,7 @@ export interface Reader {
 /** What was written and read, kept outside the simulated world. */
 export interface StreamsBook {
   readonly streams: readonly Stream[];
-  opened(id: string, stream: { room: Room; isText: boolean }): Stream;
+  opened(id: string, stream: Pick<Stream, "room" | "isText" | "writtenBy">): Stream;
   /** A token is written; the result says that it was refused. */
   wrote(stream: Stream, token: string): () => void;
   /** It was ended, and its whole has so many bytes. */
@@ -54,8 +55,8 @@ export function createStreamsBook(): StreamsBook {
 
   return {
     streams,
-    opened(id, { room, isText }) {
-      const stream = { id, isText, room, tokens: [], offered: 0, isEnding: false, isGivenUp: false };
+    opened(id, opening) {
+      const stream = { ...opening, id, tokens: [], offered: 0, isEnding: false, isGivenUp: false };
       streams.push(stream);
       return stream;
     },
@@ -83,7 +84,9 @@ export function createStreamsBook(): StreamsBook {
       if (at !== text.length) complain(`${name} reading ${stream.id} has ${text.length} and is given ${at}`);
       reader.text += content;
       if (!textOf(stream).startsWith(reader.text)) {
-        complain(`${name} reading ${stream.id} has ${JSON.stringify(reader.text)} of ${JSON.stringify(textOf(stream))}`);
+        complain(
+          `${name} reading ${stream.id} has ${JSON.stringify(reader.text)} of ${JSON.stringify(textOf(stream))}`,
+        );
       }
     },
     rewind(reader, part) {
@@ -99,7 +102,9 @@ export function createStreamsBook(): StreamsBook {
       if (outcome === "whole" && (text !== textOf(stream) || !stream.isEnding)) {
         complain(`${what} ended with ${text.length} of ${textOf(stream).length}`);
       }
-      if (outcome === "failed" && text.length !== at) complain(`${what} failed at ${at} and has ${text.length}`);
+      // In the page that wrote it may have been read what that page had not stored when it died.
+      const isShort = name === stream.writtenBy ? text.length < Number(at) : text.length !== at;
+      if (outcome === "failed" && isShort) complain(`${what} failed at ${at} and has ${text.length}`);
     },
     complain,
     complaints,
@@ -110,7 +115,9 @@ export function createStreamsBook(): StreamsBook {
 function textOf({ tokens, isText }: Stream): string {
   const text = tokens.join("");
   if (isText) return text.replace(/\p{Surrogate}/gu, "\uFFFD");
-  return Array.from({ length: text.length }, (_, index) => String.fromCharCode(text.charCodeAt(index) & 0xff)).join("");
+  return Array.from({ length: text.length }, (_, index) =>
+    String.fromCharCode(text.charCodeAt(index) & 0xff),
+  ).join("");
 }
 
 function isInside(text: string, at: number): boolean {

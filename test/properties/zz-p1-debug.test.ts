@@ -22,7 +22,7 @@ vi.mock("../../src/messaging/consumer/consumer-positions.ts", async (original) =
             if (said) {
               present.log(`PUBLISH ${writer.id} ${name} ${JSON.stringify(said.lanes)}`);
               present.book?.published({ writer: writer.id, name, record: said, others: documents.registers(),
-                liveIn: (lane) => documents.log.pages(lane).flatMap(({ entries }) => entries.map(({ id }) => id)) });
+                liveIn: (lane) => liveIn(documents, lane) });
             }
             writer.setRegister(record);
           },
@@ -43,3 +43,9 @@ it("debug", async () => {
   const fs = await import("node:fs");
   fs.writeFileSync(process.env["P1_OUT"] ?? "/tmp/p1.log", lines.join("\n"));
 }, 600000);
+
+function liveIn({ register, log }: ConsumerPositionsOptions["documents"], lane: string): string[] | undefined {
+  const pages = log.pages(lane);
+  if (!register(lane) && pages.length === 0) return undefined;
+  return pages.flatMap(({ entries }) => entries.map(({ id }) => id));
+}

@@ -20,7 +20,7 @@ vi.mock("../../src/messaging/consumer/consumer-positions.ts", async (original) =
             const said = record.consumers[name];
             if (said) {
               present.book?.published({ writer: writer.id, name, record: said, others: documents.registers(),
-                liveIn: (lane) => documents.log.pages(lane).flatMap(({ entries }) => entries.map(({ id }) => id)) });
+                liveIn: (lane) => liveIn(documents, lane) });
             }
             writer.setRegister(record);
           },
@@ -42,3 +42,9 @@ it("scan", async () => {
   const cpu = process.cpuUsage();
   console.log(`SCANNED ${to - from} in ${((performance.now()-t0)/1000).toFixed(1)}s cpu ${(cpu.user/1e6).toFixed(1)} events ${events}`);
 }, 3_600_000);
+
+function liveIn({ register, log }: ConsumerPositionsOptions["documents"], lane: string): string[] | undefined {
+  const pages = log.pages(lane);
+  if (!register(lane) && pages.length === 0) return undefined;
+  return pages.flatMap(({ entries }) => entries.map(({ id }) => id));
+}

@@ -65,6 +65,18 @@ describe("where a consumer begins", () => {
     );
     expect(consumerStart("live")).toBe("live");
   });
+
+  it.each([
+    ["a word that is none", "latest"],
+    ["a bare time", 1_700_000_000_000],
+    ["null", null],
+    ["a date", { time: new Date(0) }],
+    ["nothing of it", {}],
+  ])("MSG-135: %s is refused with a code", (_, from) => {
+    expect(() => consumerStart(from as never)).toThrow(
+      expect.objectContaining({ code: "messaging/invalid-options" }),
+    );
+  });
 });
 
 describe("a resumed agent whose handler is not opened again", () => {

@@ -92,7 +92,7 @@ describe("a room without a relay", () => {
     expect([attempts, problems]).toEqual([[1, 2], ["messaging/handler-failed"]]);
   });
 
-  it("ROOM-5: an agent's consumers have names of their own, and one that stops can be opened again", async () => {
+  it("ROOM-5, MSG-133: an agent's consumers have names of their own, and one that stops can be opened again", async () => {
     const room = await open("team");
     const critic = await room.agent("critic");
     const stop = critic.onMessage({ type: "QUERY" }, () => undefined);
@@ -101,6 +101,9 @@ describe("a room without a relay", () => {
     expect(again).toThrow(expect.objectContaining({ code: "messaging/consumer-exists" }));
     stop();
     again();
+    // It has stopped already: the name is another consumer's by now.
+    stop();
+    expect(again).toThrow(expect.objectContaining({ code: "messaging/consumer-exists" }));
     expect(() => critic.onMessage({ where: () => true }, () => undefined)).toThrow(
       expect.objectContaining({ code: "messaging/consumer-name-required" }),
     );

@@ -161,6 +161,8 @@ export function createViewKeys<State>(options: ViewKeysOptions<State>): ViewKeys
     },
     restore: (start) => void put(start),
     revive(starts) {
+      // Each new key of a view is looked for, and what is live is long.
+      if (starts.size === 0) return;
       const live = liveOf((key) => starts.has(key));
       for (const [key, start] of starts) {
         const inBase = new Set(start.pages);

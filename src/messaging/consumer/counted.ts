@@ -19,6 +19,7 @@ export interface Counted<D extends Delivery> {
 
 export interface CountedOptions<D extends Delivery> {
   order: "lane" | "none";
+  maxDeliver: number;
   writer: Pick<Pen, "flush">;
   clock: Clock;
   publisher: Publisher;
@@ -29,14 +30,16 @@ export interface CountedOptions<D extends Delivery> {
 
 type Waiting<D> = readonly [delivery: D, received: ReceivedMessage];
 
-/** From this delivery on a message, of which pages may have died, begins alone where many begin at once, ... */
+/** From this delivery on, or from the last one, a message of which pages may have died begins alone, ... */
 const aloneFrom = 3;
-/** ... until it is over, or its page has survived it for so long. */
+/** ... until it is over, or, while it is not the last one, its page has survived it for so long. */
 const aloneMs = 1_000;
 
 /** Creates the counting of a consumer's deliveries. */
 export function createCounted<D extends Delivery>(options: CountedOptions<D>): Counted<D> {
-  const { order, writer, clock, publisher, count, begin, onChange } = options;
+  const { order, maxDeliver, writer, clock, publisher, count, begin, onChange } = options;
+  // A first delivery is nobody's to suspect.
+  const suspectFrom = Math.max(2, Math.min(aloneFrom, maxDeliver));
   let together: Waiting<D>[] = [];
   const alone: Waiting<D>[] = [];
   let isAlone = false;
@@ -63,7 +66,7 @@ export function createCounted<D extends Delivery>(options: CountedOptions<D>): C
       if (!delivery.attempt) continue;
       await new Promise<void>((end) => {
         only = { delivery, end };
-        cancel = clock.after(aloneMs, end);
+        if (delivery.number < maxDeliver) cancel = clock.after(aloneMs, end);
       });
       cancel();
       only = undefined;
@@ -85,7 +88,7 @@ export function createCounted<D extends Delivery>(options: CountedOptions<D>): C
       return true;
     },
     add(delivery, received) {
-      const isSuspect = order === "none" && delivery.number >= aloneFrom && !delivery.hasRun;
+      const isSuspect = delivery.number >= suspectFrom && !delivery.hasRun;
       (isSuspect ? alone : together).push([delivery, received]);
     },
     store() {

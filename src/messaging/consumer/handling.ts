@@ -80,7 +80,8 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       settled(delivery, { kind: "failed", cause });
     },
   });
-  const counted = createCounted<D>({ order: rules.order, writer, clock, publisher, count, begin, onChange });
+  const { order, maxDeliver } = rules;
+  const counted = createCounted<D>({ order, maxDeliver, writer, clock, publisher, count, begin, onChange });
   const doom = createGivingUp<D>({
     name,
     agent,
@@ -153,11 +154,16 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     onChange();
   }
 
-  /** Content and the count on disk are waited for: by then its deadline may have passed. */
+  /** Content and the count on disk are waited for: by then its deadline may have passed, or another have handled it. */
   function begin(delivery: D, received: ReceivedMessage): void {
     const verdict = lapseOf(delivery, delivery.number - 1);
-    if (verdict) abandon(delivery, verdict);
+    if (isPassed(delivery)) done(delivery);
+    else if (verdict) abandon(delivery, verdict);
     else invoke(delivery, received);
+  }
+
+  function isPassed({ lane, entry }: D): boolean {
+    return lane.cursor()?.isDone(entry.page, entry.index, lane.pages()) === true;
   }
 
   function invoke(delivery: D, received: ReceivedMessage): void {

@@ -156,7 +156,7 @@ export function createLaneCursor(from: LanePosition = laneStart): LaneCursor {
     },
     isDone: isPassed,
     *open(pages) {
-      if (isStale) settle(raise(record(), pages));
+      if (isStale) settle(forget(raise(record(), pages), pages));
       /** Entries from the first one that is left on. */
       let ahead = 0;
       for (const page of pages) {

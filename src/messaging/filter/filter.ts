@@ -149,6 +149,9 @@ const maxTypes = 64;
 const { type: typeSchema } = messageBodySchema.shape;
 /** Begins the names of groups' consumers; a name that is given can't. */
 const groupPrefix = "group:";
+/** Begins the names of the library's own, which no application may take from it. */
+export const ownPrefix = "own:";
+const isReserved = (name: string): boolean => name.startsWith(groupPrefix) || name.startsWith(ownPrefix);
 
 /**
  * The name under which a consumer keeps its position. A filter alone gives one by its topic and types; agents of a group
@@ -169,9 +172,9 @@ export function consumerName(
   const longest = maxConsumerNameLength - prefix.length;
   if (name !== undefined) {
     const isInherited = name in {};
-    if (name === "" || isInherited || name.length > longest || name.startsWith(groupPrefix)) {
+    if (name === "" || isInherited || name.length > longest || isReserved(name)) {
       throw invalid(
-        `A consumer can't be named ${shown(name)}: use 1-${longest} characters, not ${groupPrefix} before them, and no name that every object has.`,
+        `A consumer can't be named ${shown(name)}: use 1-${longest} characters, not ${groupPrefix} or ${ownPrefix} before them, and no name that every object has.`,
       );
     }
     return prefix + name;

@@ -1,6 +1,6 @@
 import { abortable, isFlockError, type Timestamp } from "../../base/index.ts";
 import { type Documents, defineView, type Entry, type View } from "../../crdt/index.ts";
-import { agentOf, messageKind, parseEntryId, type Reference } from "../../protocol/index.ts";
+import { agentOf, formatPageName, messageKind, parseEntryId, type Reference } from "../../protocol/index.ts";
 import { type Message, readMessage } from "./message.ts";
 
 /** What of a message tells it from others of its key. */
@@ -45,6 +45,12 @@ export interface IdempotencyIndex {
 /** Replicas that did not know of each other may all have sent one; more of a key than this is no accident. */
 const maxPerKey = 16;
 
+/** What the live pages of an agent hold by key, and how far each was read. */
+interface Scanned {
+  readonly found: Map<string, Known[]>;
+  readonly lengths: Map<string, number>;
+}
+
 /** A message as the index has it. */
 interface Known extends KeyedMessage {
   readonly clock: Timestamp;
@@ -68,10 +74,16 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
   const { log, history, views } = documents;
   let view: View<readonly Known[]> | undefined;
   let isReady = false;
-  /** What the sealed pages of an agent hold, while the view has not read them all. */
+  /** What the sealed pages of an agent hold, and its live ones, while the view has not read all or can't tell. */
   const sealed = new Map<string, Promise<Map<string, Known[]>>>();
+  const live = new Map<string, Scanned>();
   // What was out of reach may be had now.
-  const stop = documents.online.subscribe(() => sealed.clear());
+  const stop = documents.online.subscribe(forget);
+
+  function forget(): void {
+    sealed.clear();
+    live.clear();
+  }
 
   function open(): View<readonly Known[]> {
     if (view) return view;
@@ -79,7 +91,7 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
     view.ready.then(
       () => {
         isReady = true;
-        sealed.clear();
+        forget();
       },
       () => undefined,
     );
@@ -99,6 +111,20 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
       }
     }
     return found;
+  }
+
+  /** Goes on behind what was scanned before: a sender may say thousands before the view has read all. */
+  function readLive(agent: string): Scanned["found"] {
+    const scanned: Scanned = live.get(agent) ?? { found: new Map(), lengths: new Map() };
+    live.set(agent, scanned);
+    for (const writer of writersOf(agent)) {
+      for (const { name, entries } of log.pages(writer)) {
+        const page = `${writer}/${formatPageName(name)}`;
+        for (const entry of entries.slice(scanned.lengths.get(page))) note(scanned.found, entry);
+        scanned.lengths.set(page, entries.length);
+      }
+    }
+    return scanned.found;
   }
 
   function writersOf(agent: string): string[] {
@@ -141,13 +167,9 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
     name: string,
   ): Promise<readonly Known[]> {
     const reading = sealed.get(agent) ?? readSealed(agent);
-    if (!isReady) sealed.set(agent, reading);
+    sealed.set(agent, reading);
     const before = (await reading).get(name) ?? [];
-    const live = new Map<string, Known[]>();
-    for (const writer of writersOf(agent)) {
-      for (const { entries } of log.pages(writer)) for (const entry of entries) note(live, entry);
-    }
-    const all = [...before, ...(index.get(name) ?? []), ...(live.get(name) ?? [])];
+    const all = [...before, ...(index.get(name) ?? []), ...(readLive(agent).get(name) ?? [])];
     return [...new Map(all.map((each) => [each.id, each])).values()];
   }
 

@@ -81,6 +81,9 @@ export function prepareMessage(
     const name = ownFields.find((each) => each in message) ?? "";
     throw invalidMessage(name, "it is not the application's to say");
   }
+  if (message.idempotencyKey !== undefined && (message.role === "request" || message.role === "stream")) {
+    throw invalidMessage("idempotencyKey", `each ${message.role} is one of its own`);
+  }
   let fields: RoledMessage = message;
   if ("ttlMs" in message) {
     const { ttlMs, ...others } = message;

@@ -18,8 +18,8 @@ export type Answerable = Pick<
 const responses: Readonly<Record<string, string>> = { TASK_REQUEST: "TASK_RESULT", QUERY: "QUERY_RESPONSE" };
 
 /**
- * Makes the answer to a message: to its sender's agent, of a request to the very writer that waits; in its conversation,
- * which the message begins where it is in none; with its labels.
+ * Makes the answer to a message: to its sender's agent, of a request a reply to the very writer that waits; in its
+ * conversation, which the message begins where it is in none; with its labels.
  *
  * @example
  * ```ts
@@ -41,6 +41,8 @@ export function createResponse(message: Answerable, outgoing: OutgoingResponse):
   const labels = [...new Set([...(outgoing.labels ?? []), ...(message.labels ?? [])])];
   return {
     ...outgoing,
+    // Only the library says it: a request waits for replies, and for nothing else.
+    ...(message.role === "request" && { role: "reply" }),
     type:
       outgoing.type ??
       (Object.hasOwn(responses, message.type) ? responses[message.type] : undefined) ??

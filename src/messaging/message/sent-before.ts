@@ -28,10 +28,11 @@ export function createSentBefore(
 
       function look(): void {
         const now = documents.stageOf(id);
-        if (now === "relayed" || now === stage) resolve();
-        else if (closing.aborted) {
-          reject(new FlockError("crdt/closed", `The room closed before ${id} was ${stage}.`));
-        } else return;
+        // What a closed room says of its writers is not so.
+        if (closing.aborted) {
+          reject(new FlockError("crdt/closed", `The room closed before ${id} was known to be ${stage}.`));
+        } else if (now === "relayed" || now === stage) resolve();
+        else return;
         undo();
         closing.removeEventListener("abort", look);
       }

@@ -15,7 +15,7 @@ import { pick } from "../consumer/rendezvous.ts";
 import type { ReceivedMessage } from "../message/message.ts";
 import type { Call, ServiceCaller } from "./call-here.ts";
 import { atDeadline, expired } from "./deadline.ts";
-import { serviceType } from "./define-service.ts";
+import { serviceConsumer, serviceType } from "./define-service.ts";
 import type { Exchange } from "./exchanges.ts";
 import { readReport, tellProgress } from "./progress.ts";
 import { isErrorReply } from "./request.ts";
@@ -68,6 +68,7 @@ export function callElsewhere(
               onProgress,
               onReply: (reply) => take({ type: "answered", answer: answerOf(reply) }),
               onUnreadable: fail,
+              onGivenUp: fail,
               onFailed: fail,
             },
           );
@@ -133,7 +134,7 @@ function withinReach(
   { documents }: ServiceCaller,
   { name, to, call }: { name: string; to: string; call: string },
 ): string | undefined {
-  const consumer = serviceType(name);
+  const consumer = serviceConsumer(name);
   const serving = documents.presence.others
     .get()
     .flatMap(({ writers }) => writers)

@@ -1,6 +1,7 @@
 import { FlockError } from "../../base/index.ts";
 import type { OutputOf, StandardSchema } from "../../crdt/index.ts";
 import { serviceTypePrefix } from "../../protocol/index.ts";
+import { ownPrefix } from "../filter/filter.ts";
 import type { ProgressReport } from "./progress.ts";
 import type { RequestOptions } from "./request.ts";
 
@@ -97,7 +98,12 @@ export function defineService<Methods extends Readonly<Record<string, MethodSche
   );
 }
 
-/** The type of the messages that call a service, and the name of the consumer that takes them. */
+/** The type of the messages that call a service. */
 export function serviceType(name: string): string {
   return serviceTypePrefix + name;
+}
+
+/** The name of the consumer that takes them. */
+export function serviceConsumer(name: string): string {
+  return ownPrefix + serviceType(name);
 }

@@ -1,9 +1,10 @@
 import { type Clock, FlockError, type Undo } from "../../base/index.ts";
-import type { Entry, EntryLog, Pen } from "../../crdt/index.ts";
+import type { Documents, Entry, Pen } from "../../crdt/index.ts";
 import {
   addresses,
   agentOf,
   cancelKind,
+  deadLetterKind,
   type JsonObject,
   messageKind,
   progressKind,
@@ -12,7 +13,9 @@ import { type Message, type ReceivedMessage, readMessage } from "../message/mess
 import type { OutgoingMessage, RoledMessage } from "../message/outgoing.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { atDeadline, expired } from "./deadline.ts";
+import { createGivenUp, type GivenUp } from "./given-up.ts";
 import { type Progress, readProgress, tellProgress } from "./progress.ts";
+import { wordsOf } from "./words.ts";
 
 /** A message that asks: its deadline is that of the request, and each is asked by itself. */
 export type OutgoingRequest = Omit<OutgoingMessage, "ttlMs" | "idempotencyKey">;
@@ -33,6 +36,8 @@ export interface ExchangeOptions {
   onProgress?: ((progress: Progress) => void) | undefined;
   /** A reply that could not be read; the exchange goes on. */
   onUnreadable(failure: unknown): void;
+  /** Nobody is left to answer, as far as can be told; the exchange goes on. */
+  onGivenUp?: ((failure: FlockError) => void) | undefined;
   /** It has ended by itself: `messaging/expired`, `room/closed`, the signal's reason, or what sending threw. */
   onFailed(failure: unknown): void;
 }
@@ -50,7 +55,7 @@ export interface Exchanges {
 
 export interface ExchangesOptions {
   writer: Pen;
-  log: Pick<EntryLog, "added" | "get">;
+  documents: Pick<Documents, "log" | "registers" | "registerChanged">;
   clock: Clock;
   send(message: RoledMessage): Promise<{ readonly id: string }>;
   /** Gives a reply its content. */
@@ -64,7 +69,10 @@ export interface ExchangesOptions {
 
 /** Requests that had their replies, of which it is remembered that a further one is not late. */
 const maxSatisfied = 1_024;
+/** What is kept for requests whose ids are not known yet: of what does not fit, the consumer of replies brings the replies. */
+const maxEarly = 256;
 const maxReasonLength = 1_000;
+const none: readonly unknown[] = [];
 
 /** A request between its sending and its end. */
 interface Waiting {
@@ -79,13 +87,14 @@ interface Waiting {
  * away; the durable consumer brings what came while this replica was elsewhere, and tells of what nobody waits for.
  */
 export function createExchanges(options: ExchangesOptions): Exchanges {
-  const { writer, log, clock, send, resolve, openReplies, onProblem } = options;
+  const { writer, documents, clock, send, resolve, openReplies, onProblem } = options;
+  const { log } = documents;
   const waiting = new Map<string, Waiting>();
   const satisfied = new Set<string>();
   const closing = createAttendance<(failure: FlockError) => void>();
   /** Requests whose ids are not known yet; ... */
   const sending = new Set<Promise<unknown>>();
-  /** ... and what may be a reply to one of them. */
+  /** ... and what may follow one of them. */
   const early: Entry[] = [];
   let stopWatching: Undo | undefined;
   let stopReplies: Undo | undefined;
@@ -95,14 +104,23 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
 
   function watch(): void {
     stopWatching ??= log.added.on((entries) => {
-      for (const entry of entries) {
-        const request = requestOf(entry);
-        if (request === undefined) continue;
-        const exchange = waiting.get(request);
-        if (exchange) exchange.take(entry);
-        else if (sending.size > 0) early.push(entry);
-      }
+      for (const entry of entries) for (const request of requestsOf(entry)) hear(request, entry);
     });
+  }
+
+  function hear(request: unknown, entry: Entry): void {
+    if (typeof request !== "string") return;
+    const exchange = waiting.get(request);
+    if (exchange) exchange.take(entry);
+    else if (sending.size > 0 && isOwn(request)) {
+      early.push(entry);
+      if (early.length > maxEarly) early.shift();
+    }
+  }
+
+  /** Whether a writer of this agent has asked it, or could have. */
+  function isOwn(request: string): boolean {
+    return agentOf(ownerOf(request)) === agentOf(writer.id);
   }
 
   function assertOpen(): void {
@@ -124,7 +142,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
     const exchange = waiting.get(parent);
     const asked = exchange ?? requestIn(parent);
     const details = { request: parent, reply: id, from };
-    if (agentOf(ownerOf(parent)) !== agentOf(writer.id) || (asked && !isAsked(asked.to, reply.writer))) {
+    if (!isOwn(parent) || (asked && !isAsked(asked.to, reply.writer))) {
       const why = `${from} answered ${parent}, which did not ask it: the reply ${id} is passed over.`;
       onProblem(new FlockError("messaging/foreign-reply", why, { details }));
     } else if (exchange) {
@@ -142,23 +160,29 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
   }
 
   function begin(message: OutgoingRequest, exchange: ExchangeOptions): Exchange {
-    const { expiresAt, signal, onReply, onProgress, onUnreadable, onFailed } = exchange;
+    const { expiresAt, signal, onReply, onProgress, onUnreadable, onGivenUp, onFailed } = exchange;
     const lifetime = new AbortController();
     const seen = new Set<string>();
     let id: string | undefined;
     let hasEnded = false;
+    let isSatisfied = false;
+    /** Replies whose content is on its way. */
+    let coming = 0;
+    let givenUp: GivenUp | undefined;
     let cancelledFor: string | undefined;
 
     function end(how: { satisfied: boolean }): void {
       if (hasEnded) return;
       hasEnded = true;
+      isSatisfied = how.satisfied;
       stopTimer();
       signal?.removeEventListener("abort", onAbort);
       leave();
+      givenUp?.close();
       lifetime.abort();
       if (id !== undefined) {
         waiting.delete(id);
-        if (how.satisfied) remember(id);
+        if (isSatisfied) remember(id);
         rest();
       }
     }
@@ -171,7 +195,7 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
 
     function cancel(reason: unknown, how: { satisfied: boolean }): void {
       if (hasEnded) return;
-      cancelledFor = reasonText(reason);
+      cancelledFor = wordsOf(reason, maxReasonLength);
       end(how);
       if (id !== undefined) sendCancel(id, cancelledFor);
     }
@@ -194,16 +218,34 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
         if (progress) tellProgress(onProgress, progress);
         return;
       }
+      if (entry.kind === deadLetterKind) {
+        if (onGivenUp && id !== undefined) bury(entry, id, onGivenUp);
+        return;
+      }
       const reply = readMessage(entry);
       if (!reply) return;
       void bring(reply);
     }
 
+    function bury(letter: Entry, request: string, tell: (failure: FlockError) => void): void {
+      givenUp ??= createGivenUp({
+        request,
+        to: message.to,
+        documents,
+        // A reply that was written before it counts.
+        onGivenUp: (failure) => coming === 0 && tell(failure),
+      });
+      givenUp.take(letter);
+    }
+
     async function bring(reply: Message): Promise<void> {
+      coming++;
       try {
         deliver(await resolve(reply, lifetime.signal));
       } catch (failure) {
         if (!hasEnded) onUnreadable(failure);
+      } finally {
+        coming--;
       }
     }
 
@@ -229,8 +271,11 @@ export function createExchanges(options: ExchangesOptions): Exchanges {
         id = (await sent).id;
         if (!hasEnded) {
           waiting.set(id, { to: message.to, take, deliver });
-          for (const entry of early) if (requestOf(entry) === id) take(entry);
-        } else if (cancelledFor !== undefined) sendCancel(id, cancelledFor);
+          for (const entry of early) if (requestsOf(entry).includes(id)) take(entry);
+        } else {
+          if (isSatisfied) remember(id);
+          if (cancelledFor !== undefined) sendCancel(id, cancelledFor);
+        }
       } finally {
         sending.delete(sent);
         rest();
@@ -279,13 +324,13 @@ function closed(): FlockError {
   return new FlockError("room/closed", "The agent closed before a reply came: ask again when it is open.");
 }
 
-/** The request that an entry follows, be it as a reply or as progress, by a look that costs little. */
-function requestOf({ kind, body }: Entry): string | undefined {
-  if (kind !== messageKind && kind !== progressKind) return undefined;
+/** What may be the requests that an entry follows, as a reply, as progress or as a dead letter, by a look that costs little. */
+function requestsOf({ kind, body }: Entry): readonly unknown[] {
   const said = body as JsonObject | null;
-  const request =
-    kind === progressKind ? said?.["of"] : said?.["role"] === "reply" ? said["parent"] : undefined;
-  return typeof request === "string" ? request : undefined;
+  if (kind === messageKind) return said?.["role"] === "reply" ? [said["parent"]] : none;
+  if (kind === progressKind) return [said?.["of"]];
+  const messages = kind === deadLetterKind ? said?.["messages"] : undefined;
+  return Array.isArray(messages) ? messages : none;
 }
 
 /** Whether a request, to an agent or to a topic, was for the agent of a writer to answer. */
@@ -295,8 +340,4 @@ function isAsked(to: string | undefined, by: string): boolean {
 
 function ownerOf(id: string): string {
   return id.slice(0, id.indexOf("/"));
-}
-
-function reasonText(reason: unknown): string {
-  return (reason instanceof Error ? reason.message : String(reason)).slice(0, maxReasonLength);
 }

@@ -2,6 +2,8 @@ import { FlockError } from "../../base/index.ts";
 import type { StandardSchema } from "../../crdt/index.ts";
 import { copyJson, type Json } from "../../protocol/index.ts";
 
+const maxLevels = 32;
+
 /**
  * A value as it would arrive elsewhere: a copy as plain JSON, without fields that are undefined; `undefined` itself stays.
  *
@@ -9,19 +11,12 @@ import { copyJson, type Json } from "../../protocol/index.ts";
  */
 export function toPlain(value: unknown, what: string): Json | undefined {
   if (value === undefined) return undefined;
-  const copy = copyJson(value) ?? copyJson(withoutUndefined(value));
+  const copy = copyJson(value, maxLevels, { dropsUndefined: true });
   if (copy !== undefined) return copy;
-  throw new FlockError("messaging/invalid-content", `${what} is not plain JSON of at most 32 levels.`);
-}
-
-/** As far as there can be JSON. */
-function withoutUndefined(value: unknown, depth = 32): unknown {
-  if (typeof value !== "object" || value === null || depth === 0) return value;
-  if (Array.isArray(value)) return value.map((each) => withoutUndefined(each, depth - 1));
-  const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
-  const kept = Object.entries(value).filter(([, field]) => field !== undefined);
-  return Object.fromEntries(kept.map(([name, field]) => [name, withoutUndefined(field, depth - 1)]));
+  throw new FlockError(
+    "messaging/invalid-content",
+    `${what} is not plain JSON of at most ${maxLevels} levels.`,
+  );
 }
 
 /**

@@ -1,9 +1,9 @@
 import * as z from "zod/mini";
-import { type Clock, FlockError, timestampToMs, type Undo } from "../../base/index.ts";
+import { type Clock, FlockError, timestampToMs, toUtf8, type Undo } from "../../base/index.ts";
 import type { Entry } from "../../crdt/index.ts";
 import { agentOf, type Json, progressKind, progressSchema } from "../../protocol/index.ts";
 
-/** How far a handler has come, in its own words. */
+/** How far a handler has come, in its own words: at most 8 KiB as JSON. */
 export interface ProgressReport {
   /** From 0 to 1. */
   done?: number;
@@ -50,6 +50,8 @@ export interface ProgressReporter {
 
 /** A report within this after another waits, and gives way to a newer one: at most four a second. */
 const gatherMs = 250;
+/** So that it fits a signal, and an entry. */
+const maxReportBytes = 8 * 1024;
 const reportSchema = z.omit(progressSchema, { of: true });
 
 /** Creates the reporter of one handling. */
@@ -94,12 +96,15 @@ export function readReport(report: Json): ProgressReport | undefined {
 
 function parseReport(report: ProgressReport): ProgressReport {
   const parsed = z.safeParse(reportSchema, report);
-  // A report that waits says what it said when it was made; and `undefined` is no JSON.
-  if (parsed.success) return JSON.parse(JSON.stringify(parsed.data)) as ProgressReport;
-  const path = parsed.error.issues[0]?.path.join(".") ?? "";
+  if (parsed.success) {
+    // A report that waits says what it said when it was made; and `undefined` is no JSON.
+    const text = JSON.stringify(parsed.data);
+    if (toUtf8(text).length <= maxReportBytes) return JSON.parse(text) as ProgressReport;
+  }
+  const path = parsed.error?.issues[0]?.path.join(".") ?? "";
   throw new FlockError(
     "messaging/invalid-message",
-    `The progress is not valid${path ? ` at ${path}` : ""}: done is from 0 to 1, note a text of at most 1,000 characters, data plain JSON.`,
+    `The progress is not valid${path ? ` at ${path}` : ""}: done is from 0 to 1, note a text of at most 1,000 characters, data plain JSON, all of it at most 8 KiB.`,
     { details: { path } },
   );
 }

@@ -38,6 +38,10 @@ export function request(
         exchange.end({ satisfied: true });
         reject(failure);
       },
+      onGivenUp(failure) {
+        exchange.end({ satisfied: false });
+        reject(failure);
+      },
       onFailed: reject,
     });
   });

@@ -2,6 +2,7 @@ import type { Clock, FlockError, RandomBytes, Undo } from "../../base/index.ts";
 import type { Documents, Pen } from "../../crdt/index.ts";
 import { agentOf } from "../../protocol/index.ts";
 import type { HandlerContext } from "../consumer/handler-context.ts";
+import { ownPrefix } from "../filter/filter.ts";
 import type { Message, ReceivedMessage } from "../message/message.ts";
 import type { RoledMessage } from "../message/outgoing.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type Service,
   type ServiceClient,
   type ServiceHandlers,
+  serviceConsumer,
   serviceType,
 } from "./define-service.ts";
 import { createExchanges, type OutgoingRequest } from "./exchanges.ts";
@@ -33,10 +35,11 @@ export interface RequestConsumer {
 export interface Requests {
   /**
    * Sends a request and resolves with the first reply of whoever was asked. Offline it waits in the lane; past its
-   * deadline, which travels with it, nobody handles it any more. A reply that comes after its end, or after this page was
+   * deadline, which travels with it, nobody handles it any more. One to a single agent, `alice.planner` or its writer, fails
+   * early where every consumer there that takes it has given it up. A reply that comes after its end, or after this page was
    * reloaded, is told as the problem `messaging/late-reply`.
    *
-   * @throws `messaging/expired`, `messaging/request-failed` for a reply that is an error, `messaging/invalid-options`,
+   * @throws `messaging/expired`, `messaging/request-failed` for a reply that is an error or where it was given up, `messaging/invalid-options`,
    * `room/closed`, the signal's reason, and as `send`
    * @example
    * ```ts
@@ -110,7 +113,7 @@ export interface ServeMethodsOptions {
 
 export interface RequestsOptions {
   writer: Pen;
-  documents: Pick<Documents, "log" | "signals" | "presence" | "register">;
+  documents: Pick<Documents, "log" | "signals" | "presence" | "register" | "registers" | "registerChanged">;
   desk: ServiceDesk;
   clock: Clock;
   random: RandomBytes;
@@ -120,14 +123,13 @@ export interface RequestsOptions {
   onProblem(error: FlockError): void;
 }
 
-const repliesName = "replies";
+const repliesName = `${ownPrefix}replies`;
 
 /** Creates an agent's requests; one that has asked before hears of the replies that come late. */
 export function createRequests(options: RequestsOptions): Requests {
   const { writer, documents, desk, clock, random, consume, onProblem } = options;
   const exchanges = createExchanges({
     ...options,
-    log: documents.log,
     openReplies: (handler) =>
       consume({ consumer: repliesName, filter: { replies: true }, handler, from: "now" }),
     hasAsked: writer.register()?.consumers[repliesName] !== undefined,
@@ -139,7 +141,7 @@ export function createRequests(options: RequestsOptions): Requests {
     request: (message, requestOptions) => request({ exchanges, clock }, message, requestOptions),
     requestMany: (message, manyOptions) => requestMany({ exchanges, clock, onProblem }, message, manyOptions),
     serve: (service, handlers, { maxInFlight = 16 } = {}) => {
-      const consumer = serviceType(service.name);
+      const type = serviceType(service.name);
       return serve(service, handlers, {
         writer,
         agent,
@@ -147,7 +149,13 @@ export function createRequests(options: RequestsOptions): Requests {
         signals: documents.signals,
         clock,
         consume: (handler) =>
-          consume({ consumer, filter: { type: consumer }, handler, order: "none", maxInFlight }),
+          consume({
+            consumer: serviceConsumer(service.name),
+            filter: { type },
+            handler,
+            order: "none",
+            maxInFlight,
+          }),
       });
     },
     service: (service, serviceOptions) => createServiceClient(caller, service, serviceOptions),

@@ -3,6 +3,7 @@ import type { Json, ServiceAnswer, ServiceError } from "../../protocol/index.ts"
 import type { MethodSchemas, Service, ServiceContext, ServiceHandlers } from "./define-service.ts";
 import { parsePlain, toPlain } from "./plain-value.ts";
 import type { ProgressReport } from "./progress.ts";
+import { wordsOf } from "./words.ts";
 
 /** A call, however it came. */
 export interface ServiceCall {
@@ -51,7 +52,7 @@ export function createExecution<Methods extends Readonly<Record<string, MethodSc
     try {
       given = await handle(taken, context);
     } catch (failure) {
-      return failed("messaging/request-failed", wordsOf(failure));
+      return failed("messaging/request-failed", wordsOf(failure, maxMessageLength));
     }
     try {
       const what = `The output of ${name}.${method}`;
@@ -89,15 +90,10 @@ export function createExecution<Methods extends Readonly<Record<string, MethodSc
 }
 
 function failed(code: ServiceError["code"], message: string): Executed {
-  return { answer: { error: { code, message: message.slice(0, maxMessageLength) } } };
+  return { answer: { error: { code, message } } };
 }
 
 function failedBy(failure: unknown): Executed {
   const code = isFlockError(failure, "messaging/invalid-content") ? failure.code : "messaging/request-failed";
-  return failed(code, wordsOf(failure));
-}
-
-/** A failure's own words, and nothing of where in the code it was. */
-function wordsOf(failure: unknown): string {
-  return failure instanceof Error ? failure.message : String(failure);
+  return failed(code, wordsOf(failure, maxMessageLength));
 }

@@ -34,7 +34,7 @@ function setUp() {
         others: createStore([{ session: "S", writers: [server, "ben.other.o1"], awareness: null }]),
       },
       register: (id: string) =>
-        id === server ? { consumers: { "service.lab": { filter: {}, lanes: {} } } } : undefined,
+        id === server ? { consumers: { "own:service.lab": { filter: {}, lanes: {} } } } : undefined,
     },
     exchanges: {
       begin(_: unknown, options: ExchangeOptions) {

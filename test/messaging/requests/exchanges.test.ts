@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { createEmitter } from "../../../src/base/index.ts";
 import type { Pen } from "../../../src/crdt/index.ts";
 import { createEntryLog } from "../../../src/crdt/lanes/entry-log.ts";
 import type { ReceivedMessage } from "../../../src/messaging/index.ts";
@@ -18,7 +19,7 @@ function setUp() {
   let bring: (reply: ReceivedMessage) => Promise<void> = async () => undefined;
   const exchanges = createExchanges({
     writer: { id: asker } as Pen,
-    log,
+    documents: { log, registers: () => new Map(), registerChanged: createEmitter<string>() },
     clock: createManualClock(),
     send: () =>
       new Promise((resolve) => {
@@ -29,7 +30,7 @@ function setUp() {
       bring = handle;
       return () => undefined;
     },
-    hasAsked: false,
+    hasAsked: true,
     onProblem: ({ code }) => problems.push(code),
   });
   return {
