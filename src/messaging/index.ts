@@ -20,7 +20,6 @@ export {
   compileFilter,
   consumerName,
   type MessageFilter,
-  matchesRecord,
   type TypeName,
 } from "./filter/filter.ts";
 export type { Matcher } from "./filter/matcher.ts";

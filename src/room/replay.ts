@@ -1,7 +1,7 @@
-import { FlockError, parseWriterId } from "../base/index.ts";
+import { FlockError } from "../base/index.ts";
 import type { Documents } from "../crdt/index.ts";
-import { type DeliveryBoard, type Message, matchesRecord } from "../messaging/index.ts";
-import { everyone } from "../protocol/index.ts";
+import { compileFilter, type DeliveryBoard, type Message } from "../messaging/index.ts";
+import { agentOf, everyone } from "../protocol/index.ts";
 import { type HistoryOptions, type HistoryRecord, namesAgent, readHistory } from "./history.ts";
 
 /** Whose work is to be replayed. */
@@ -29,25 +29,25 @@ export function readReplay(
   if ((agent === undefined) === (writer === undefined)) {
     throw new FlockError("room/invalid-options", "A replay is of exactly one: give `agent` or `writer`.");
   }
-  const name = agent ?? agentOf(writer as string);
+  const name = agent ?? agentOf(writer as string) ?? (writer as string);
 
   /** Whether a writer is one of the agent's. */
   function isOf(id: string): boolean {
-    return namesAgent(name, agentOf(id));
-  }
-
-  function isTold(message: Message): boolean {
-    if (message.to !== undefined && message.to !== everyone) return namesAgent(name, agentOf(message.to));
-    if (isOf(message.writer)) return false;
-    if (message.to === everyone) return true;
-    for (const [id, { consumers }] of documents.registers()) {
-      if (!isOf(id)) continue;
-      if (Object.values(consumers).some(({ filter }) => matchesRecord(filter, message, id))) return true;
-    }
-    return false;
+    return namesAgent(name, agentOf(id) ?? id);
   }
 
   async function* read(): AsyncGenerator<ReplayedRecord, void, undefined> {
+    const filters = [...documents.registers()].flatMap(([id, { consumers }]) =>
+      isOf(id) ? Object.values(consumers).map((each) => compileFilter(each.filter, id, each)) : [],
+    );
+
+    function isTold(message: Message): boolean {
+      const { to, writer } = message;
+      if (to !== undefined && to !== everyone) return namesAgent(name, agentOf(to) ?? to);
+      if (isOf(writer)) return false;
+      return to === everyone || filters.some((filter) => filter.takes(message));
+    }
+
     for await (const record of readHistory(documents, { ...options, order: "oldest" })) {
       const { message } = record;
       const isSaid = writer === undefined ? isOf(record.writer) : record.writer === writer;
@@ -58,10 +58,4 @@ export function readReplay(
     }
   }
   return read();
-}
-
-/** `principal.agent` of a writer; what is no writer names no agent. */
-function agentOf(writer: string): string {
-  const parts = parseWriterId(writer);
-  return parts ? `${parts.principal}.${parts.agent}` : writer;
 }

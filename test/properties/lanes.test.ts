@@ -28,7 +28,7 @@ async function isCaughtWithout(
 
 afterEach(() => {
   vi.doUnmock("../../src/base/clock.ts");
-  vi.doUnmock("../../src/crdt/clocks.ts");
+  vi.doUnmock("../../src/crdt/writers/clocks.ts");
   vi.resetModules();
 });
 
@@ -72,7 +72,7 @@ describe("a copied profile while lanes are sealed", () => {
   it("PROP-23 control: what is taken for one's own and dropped is caught", async () => {
     const broken = { exceeds: () => false };
     expect(
-      await isCaughtWithout(/lacks|never heard|differs/, "../../src/crdt/clocks.ts", broken, copied),
+      await isCaughtWithout(/lacks|never heard|differs/, "../../src/crdt/writers/clocks.ts", broken, copied),
     ).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-import type { Agent, DeadLetter, HistoryRecord } from "../../src/index.ts";
+import type { Agent, DeadLetter, DeliveryStatus, HistoryRecord } from "../../src/index.ts";
 import {
   defineFlock,
   type FaultMix,
@@ -121,11 +121,23 @@ export function messagesScenario(options: MessagesFlockOptions = {}): Scenario<F
       return records;
     }
 
+    /** What became of messages that are sealed here. */
+    async function statusesOf(
+      simulation: Simulation,
+      { room }: MessagesMember,
+      history: readonly HistoryRecord[],
+    ): Promise<Map<string, readonly DeliveryStatus[]>> {
+      const sealed = history.filter(({ id, message }) => message && !room.deliveryStatus(id));
+      const read = sealed.map(async ({ id }) => [id, await room.waitForDelivery(id, { timeoutMs: 500 })] as const);
+      return new Map(await simulation.until(Promise.all(read)));
+    }
+
     async function complain(simulation: Simulation, members: readonly MessagesMember[]): Promise<void> {
       const [first] = members;
       if (!first) return;
       const history = await historyOf(simulation, first);
-      const found = [...new Set(complaintsOf({ plan, book, members, history }))];
+      const sealed = await statusesOf(simulation, first, history);
+      const found = [...new Set(complaintsOf({ plan, book, members, history, sealed }))];
       if (found.length > 0) throw new Error(found.join("\n"));
     }
 

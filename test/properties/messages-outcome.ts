@@ -10,6 +10,8 @@ export interface Outcome {
   book: MessagesBook;
   members: readonly MessagesMember[];
   history: readonly HistoryRecord[];
+  /** What the first member says of messages that are sealed there, by id. */
+  sealed: ReadonlyMap<string, readonly DeliveryStatus[]>;
 }
 
 /** A consumer, over the writers that share its position, that a message is for. */
@@ -61,11 +63,11 @@ function statusOf(
 
 /** PROP-30, PROP-34: messages of which it is not known, or not truly, what became of them. */
 function* unsettled(outcome: Outcome): Iterable<string> {
-  const { plan, book, members } = outcome;
+  const { plan, book, members, sealed } = outcome;
   for (const message of messagesOf(outcome)) {
-    for (const { name, room } of members) {
-      // What is sealed here has no status without reading it.
-      const statuses = room.deliveryStatus(message.id);
+    for (const [index, { name, room }] of members.entries()) {
+      const read = index === 0 ? sealed.get(message.id) : undefined;
+      const statuses = read ?? room.deliveryStatus(message.id);
       if (!statuses) continue;
       for (const addressee of addresseesOf(plan, message)) {
         const { shared } = addressee;

@@ -57,11 +57,11 @@ export const messageFaults: FaultMix = {
   slowRelay: 1,
 };
 
-/** Pages of six entries, of which some four stay live. */
+/** Pages of four entries, of which some four stay live. */
 const tinyLanes: LaneLimits = {
-  pageEntries: 6,
+  pageEntries: 4,
   pageBytes: 256 * 1024,
-  liveEntries: 12,
+  liveEntries: 8,
   liveBytes: 256 * 1024,
   livePages: 4,
 };

@@ -1,8 +1,9 @@
 import type { Undo } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
-import { agentOf, type ConsumerRecord, type LanePosition, parseEntryId } from "../../protocol/index.ts";
+import { agentOf, type LanePosition, parseEntryId } from "../../protocol/index.ts";
 import { isDone } from "../consumer/position.ts";
-import { type CompiledFilter, compileFilter } from "../filter/filter.ts";
+import { createCompiledFilters } from "../filter/compiled-filters.ts";
+import type { CompiledFilter } from "../filter/filter.ts";
 import type { Message } from "../message/message.ts";
 
 /** A consumer that a message is for: of one agent over its writers, or of a group over its agents. */
@@ -51,19 +52,10 @@ export function openAddressees(
 ): Addressees {
   /** As the registers are now: many messages are asked for between two changes. */
   let parts: readonly Part[] | undefined;
-  /** A filter stays the same object while its register was not read again. */
-  const compiled = new WeakMap<ConsumerRecord["filter"], { agent: string; filter: CompiledFilter }>();
+  const filters = createCompiledFilters();
   const stop = documents.registerChanged.on(() => {
     parts = undefined;
   });
-
-  function filterOf(consumer: ConsumerRecord, agent: string, writer: string): CompiledFilter {
-    const known = compiled.get(consumer.filter);
-    if (known?.agent === agent) return known.filter;
-    const filter = compileFilter(consumer.filter, writer, consumer);
-    compiled.set(consumer.filter, { agent, filter });
-    return filter;
-  }
 
   function read(): readonly Part[] {
     const found: Part[] = [];
@@ -78,7 +70,7 @@ export function openAddressees(
           agent,
           lanes,
           hasLeft: left === true,
-          filter: filterOf(consumer, agent, writer),
+          filter: filters.of(consumer, writer),
           shared: JSON.stringify(group === undefined ? [name, agent] : [name, group, "group"]),
         });
       }

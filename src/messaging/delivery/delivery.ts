@@ -1,8 +1,9 @@
 import { createEmitter, FlockError, type Undo } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
-import { type ConsumerRecord, everyone, type LanePosition, parseEntryId } from "../../protocol/index.ts";
+import { everyone, type LanePosition, parseEntryId } from "../../protocol/index.ts";
 import { isDone } from "../consumer/position.ts";
-import { type CompiledFilter, compileFilter } from "../filter/filter.ts";
+import { createCompiledFilters } from "../filter/compiled-filters.ts";
+import type { CompiledFilter } from "../filter/filter.ts";
 import { type Message, readMessage } from "../message/message.ts";
 
 /** What of a message says whom it is for. */
@@ -38,32 +39,21 @@ export function openDeliveryBoard(documents: Documents): DeliveryBoard {
   const moved = createEmitter<void>();
   /** By lane, as the registers are now: many messages are asked for between two changes. */
   const readers = new Map<string, Reader[]>();
-  /** By writer and consumer: a filter stays the same while its positions move. */
-  const compiled = new Map<string, { readonly said: string; readonly filter: CompiledFilter }>();
+  const filters = createCompiledFilters();
   let closed = false;
   const stop = documents.registerChanged.on(() => {
     readers.clear();
     moved.emit();
   });
 
-  function filterOf(place: string, { filter, group }: ConsumerRecord, writer: string): CompiledFilter {
-    const said = JSON.stringify([filter, group]);
-    const known = compiled.get(place);
-    if (known?.said === said) return known.filter;
-    const made = compileFilter(filter, writer, { group });
-    compiled.set(place, { said, filter: made });
-    return made;
-  }
-
   function readersOf(lane: string): Reader[] {
     const known = readers.get(lane);
     if (known) return known;
     const found: Reader[] = [];
     for (const [writer, { consumers }] of documents.registers()) {
-      for (const [name, consumer] of Object.entries(consumers)) {
+      for (const consumer of Object.values(consumers)) {
         const position = consumer.lanes[lane];
-        if (!position) continue;
-        found.push({ writer, filter: filterOf(`${writer}/${name}`, consumer, writer), position });
+        if (position) found.push({ writer, filter: filters.of(consumer, writer), position });
       }
     }
     readers.set(lane, found);

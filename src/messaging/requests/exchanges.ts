@@ -15,7 +15,7 @@ import { type Attendance, createAttendance } from "./attendance.ts";
 import { atDeadline, expired } from "./deadline.ts";
 import { createGivenUp, type GivenUp } from "./given-up.ts";
 import { type Progress, readProgress, tellProgress } from "./progress.ts";
-import { wordsOf } from "./words.ts";
+import { wordsOf } from "../message/words.ts";
 
 /** A message that asks: its deadline is that of the request, and each is asked by itself. */
 export type OutgoingRequest = Omit<OutgoingMessage, "ttlMs" | "idempotencyKey">;

@@ -3,7 +3,7 @@ import type { Json, ServiceAnswer, ServiceError } from "../../protocol/index.ts"
 import type { MethodSchemas, Service, ServiceContext, ServiceHandlers } from "./define-service.ts";
 import { parsePlain, toPlain } from "./plain-value.ts";
 import type { ProgressReport } from "./progress.ts";
-import { wordsOf } from "./words.ts";
+import { wordsOf } from "../message/words.ts";
 
 /** A call, however it came. */
 export interface ServiceCall {

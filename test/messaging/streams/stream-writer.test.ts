@@ -236,6 +236,28 @@ describe("lanes that go on", () => {
     expect(late.entries).toMatchObject([{ kind: "stream-end", body: { failure: expect.any(String) } }]);
   });
 
+  it("STREAM-23: a write that waits for what will not be stored any more does not wait for ever", async () => {
+    const { stream, desk, clock } = createDesk({ highWaterMarkBytes: 1 });
+    const first = stream.write("a");
+    const second = stream.write("b");
+    desk.writer = "anon.writer.BBBBBBBBBBB";
+    clock.advance(50);
+    await Promise.all([first, second]);
+    expect(await code(stream.write("c"))).toBe("messaging/stream-closed");
+  });
+
+  it("STREAM-24: a reason that is no text is told all the same", async () => {
+    for (const [reason, failure] of [
+      [new Error("broken"), "broken"],
+      [undefined, "undefined"],
+      [Object.create(null), expect.any(String)],
+    ]) {
+      const { stream, entries } = createDesk();
+      await stream.fail(reason);
+      expect(entries).toMatchObject([{ kind: "stream-end", body: { failure } }]);
+    }
+  });
+
   it("STREAM-8: a reason is text of at most 1,000 characters", async () => {
     const { stream, entries } = createDesk();
     await stream.fail(`${"x".repeat(999)}\u{1F600}`);
