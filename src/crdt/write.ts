@@ -18,11 +18,11 @@ export interface Write {
   settled(stage: WriteStage, options?: { signal?: AbortSignal }): Promise<void>;
 }
 
-/** How to wait for each stage. */
+/** How to wait for each stage; past the signal's abort nobody waits any more. */
 export interface WriteStages {
-  local(): Promise<void>;
-  relayed(): Promise<void>;
-  delivered?(): Promise<void>;
+  local(signal?: AbortSignal): Promise<void>;
+  relayed(signal?: AbortSignal): Promise<void>;
+  delivered?(signal?: AbortSignal): Promise<void>;
 }
 
 /** Makes a handle; nothing is waited for until somebody asks. */
@@ -38,7 +38,7 @@ export function createWrite(stages: WriteStages): Write {
           ),
         );
       }
-      return abortable(wait(), signal);
+      return abortable(wait(signal), signal);
     },
   };
 }

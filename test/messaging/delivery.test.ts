@@ -51,6 +51,25 @@ it("MSG-22: who waits when the room closes is told with a code", async () => {
   await expect(board.delivered(first)).rejects.toMatchObject({ code: "crdt/closed" });
 });
 
+it("MSG-137: whoever waits no longer is looked for no longer, and is told why", async () => {
+  const { world, first } = setUp();
+  let looks = 0;
+  const { documents } = world;
+  const history = { ...documents.history, marks: () => void looks++ };
+  const board = openDeliveryBoard({ ...documents, history } as unknown as typeof documents);
+  const controller = new AbortController();
+  const waiting = board.delivered(first, controller.signal);
+  waiting.catch(() => undefined);
+  world.publish(critic, consumers({ topic: "news" }, 2));
+  expect(looks).toBe(2);
+  controller.abort("enough");
+  await expect(waiting).rejects.toBe("enough");
+  const before = looks;
+  world.publish(critic, consumers({ topic: "sport" }, 2));
+  expect(looks).toBe(before);
+  await expect(board.delivered(first, AbortSignal.abort("early"))).rejects.toBe("early");
+});
+
 it("MSG-30: what retention took before it was known to be delivered is told so: a jump over it is no delivery", async () => {
   const { world, board, first } = setUp();
   const waiting = board.delivered(first);

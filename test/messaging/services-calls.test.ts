@@ -67,6 +67,51 @@ describe("a book of calls", () => {
     expect(play(other, requested)).toEqual([{ type: "execute", key }]);
   });
 
+  it("REQ-41: remembers the calls that ended last, however long they took, and of large answers 16 MiB", () => {
+    const book = createCallBook();
+    play(book, signalled);
+    for (let call = 0; call < 300; call++) {
+      const each = `alice.asker/${call}`;
+      play(book, { ...signalled, key: each }, { type: "executed", key: each, answer });
+    }
+    play(book, executed);
+    expect(play(book, { type: "requested", key, request: "m" })).toEqual([
+      { type: "reply", request: "m", answer },
+    ]);
+    const large: ServiceAnswer = { output: "x".repeat(6 * 1024 * 1024) };
+    for (let call = 0; call < 4; call++) {
+      const each = `alice.asker/large-${call}`;
+      play(book, { ...signalled, key: each }, { type: "executed", key: each, answer: large });
+    }
+    expect([...book.taken.keys()]).toEqual(["alice.asker/large-2", "alice.asker/large-3"]);
+    const huge: ServiceAnswer = { output: "x".repeat(20 * 1024 * 1024) };
+    play(book, signalled, { type: "executed", key, answer: huge });
+    expect([...book.taken.keys()]).toEqual([key]);
+    play(
+      book,
+      { ...signalled, key: "alice.asker/small" },
+      { type: "executed", key: "alice.asker/small", answer },
+    );
+    expect([[...book.taken.keys()], book.bytes]).toEqual([
+      ["alice.asker/small"],
+      JSON.stringify(answer).length,
+    ]);
+  });
+
+  it("REQ-42: a call that is past its deadline holds up no other, whenever its method ends", () => {
+    const book = createCallBook();
+    const expired: CallBookEvent = { type: "expired", key };
+    play(book, signalled, { type: "requested", key, request: "m" });
+    expect(play(book, expired, expired)).toEqual([
+      { type: "abort", key },
+      { type: "reply", request: "m", answer: undefined },
+    ]);
+    expect([book.running, play(book, executed, signalled)]).toEqual([0, []]);
+    expect(play(book, { type: "requested", key, request: "n" })).toEqual([
+      { type: "reply", request: "n", answer: undefined },
+    ]);
+  });
+
   it("REQ-20: remembers the newest 256 answers", () => {
     const book = createCallBook();
     for (let call = 0; call < 1_000; call++) {

@@ -74,6 +74,24 @@ export function createMessagesBook(): MessagesBook {
     );
   }
 
+  /** What others see: what is set within 50 ms goes out as one. */
+  function weigh(
+    writer: string,
+    name: string,
+    record: ConsumerRecord,
+    liveIn: Publication["liveIn"],
+    writers: number,
+  ): void {
+    for (const [lane, position] of Object.entries(record.lanes)) {
+      const all = new Set([...(lanes.get(lane) ?? []), ...(liveIn(lane) ?? [])]);
+      const open = [...all].filter((id) => !isDone(position, id)).length;
+      if (wordsOf(position) > open || marksBelow(position) > writers) {
+        const said = JSON.stringify(position);
+        violations.add(`${writer} says of ${name} in ${lane}, where ${open} are open: ${said}`);
+      }
+    }
+  }
+
   function finish(key: string): void {
     if (!finished.has(key)) finished.set(key, now);
   }
@@ -89,7 +107,8 @@ export function createMessagesBook(): MessagesBook {
       const key = `${consumer} ${id}`;
       begins.set(key, [...(begins.get(key) ?? []), { life, attempt, at: now }]);
       if (isKnown) violations.add(`${consumer} in ${life} handles ${id}, which it knows to be acknowledged`);
-      if (attempt > maxDeliver) violations.add(`${consumer} in ${life} handles ${id} for the ${attempt}th time`);
+      if (attempt > maxDeliver)
+        violations.add(`${consumer} in ${life} handles ${id} for the ${attempt}th time`);
       if (attempt === maxDeliver) finish(key);
       const hand = { id, signal, isOver: false };
       if (isOrdered && !askedAgain.has(key)) {
@@ -111,7 +130,9 @@ export function createMessagesBook(): MessagesBook {
     },
     published({ writer, name, record, others, liveIn }) {
       const { group, lanes: positions } = record;
-      const owed = new Map([...(shown.get(`${writer} ${name}`) ?? [])].map((id) => [id, "it has said before"]));
+      const owed = new Map(
+        [...(shown.get(`${writer} ${name}`) ?? [])].map((id) => [id, "it has said before"]),
+      );
       for (const [id, { consumers }] of others) {
         const consumer = consumers[name];
         if (!consumer || id === writer) continue;
@@ -120,6 +141,7 @@ export function createMessagesBook(): MessagesBook {
           const known = shown.get(`${id} ${name}`) ?? new Set();
           shown.set(`${id} ${name}`, known);
           for (const each of doneOf(consumer)) known.add(each);
+          weigh(id, name, consumer, liveIn, others.size);
         }
         const shares = consumer.group === group && (group !== undefined || agentOf(id) === agentOf(writer));
         if (shares) for (const each of doneOf(consumer)) owed.set(each, `${id} says`);
@@ -129,13 +151,6 @@ export function createMessagesBook(): MessagesBook {
         const position = positions[lane];
         if (liveIn(lane) && !(position && isDone(position, id))) {
           violations.add(`${writer} forgets that ${name} is done with ${id}, as ${why}`);
-        }
-      }
-      for (const [lane, position] of Object.entries(positions)) {
-        const all = new Set([...(lanes.get(lane) ?? []), ...(liveIn(lane) ?? [])]);
-        const open = [...all].filter((id) => !isDone(position, id)).length;
-        if (wordsOf(position) > open || marksBelow(position) > 1 + others.size) {
-          violations.add(`${writer} says of ${name} in ${lane}, where ${open} are open: ${JSON.stringify(position)}`);
         }
       }
     },

@@ -28,6 +28,8 @@ export interface MessagesFlockOptions {
 const expected = /^messaging\/(handler-failed|dead-letter)$/;
 /** Longer than a share takes to settle with those who have just come. */
 const calmMs = 3_000;
+/** Longer than sealing rests after an opening. */
+const sealingMs = 75_000;
 const redrives = 2;
 
 /** A flock whose handlers do all that handlers may; a failure is one complaint a line. */
@@ -42,10 +44,10 @@ export function messagesScenario(options: MessagesFlockOptions = {}): Scenario<F
     let world: Simulation | undefined;
     let counter = 0;
     let lives = 0;
-    let phase: "faults" | "healed" | "joined" | "redriven" = "faults";
+    let phase: "faults" | "healed" | "joined" | "redriven" | "calm" = "faults";
     let problem: unknown;
     let joiner: MessagesMember | undefined;
-    let asked: { consumer: string; id: string; since: number }[] = [];
+    const asked: { consumer: string; id: string; since: number }[] = [];
 
     const memberOptions = {
       plan,
@@ -128,7 +130,9 @@ export function messagesScenario(options: MessagesFlockOptions = {}): Scenario<F
       history: readonly HistoryRecord[],
     ): Promise<Map<string, readonly DeliveryStatus[]>> {
       const sealed = history.filter(({ id, message }) => message && !room.deliveryStatus(id));
-      const read = sealed.map(async ({ id }) => [id, await room.waitForDelivery(id, { timeoutMs: 500 })] as const);
+      const read = sealed.map(
+        async ({ id }) => [id, await room.waitForDelivery(id, { timeoutMs: 500 })] as const,
+      );
       return new Map(await simulation.until(Promise.all(read)));
     }
 
@@ -166,7 +170,9 @@ export function messagesScenario(options: MessagesFlockOptions = {}): Scenario<F
         const member = draw.pick(members);
         const letters = member.room.deadLetters
           .get()
-          .filter((letter) => !asked.some(({ id, consumer }) => id === letter.id && consumer === sharedBy(letter)));
+          .filter(
+            (letter) => !asked.some(({ id, consumer }) => id === letter.id && consumer === sharedBy(letter)),
+          );
         if (letters.length === 0) return;
         const letter = draw.pick(letters);
         asked.push({ consumer: sharedBy(letter), id: letter.id, since: book.now });
@@ -232,6 +238,12 @@ export function messagesScenario(options: MessagesFlockOptions = {}): Scenario<F
           phase = "redriven";
           await ask(simulation, all);
           if (asked.length > 0) throw new Error("what was asked for again was not handled yet");
+        }
+        if (phase === "redriven" && plan.limits) {
+          // What was opened a moment ago is sealed some time later.
+          await simulation.advance(sealingMs);
+          phase = "calm";
+          throw new Error("pages were sealed just now");
         }
       },
     };

@@ -1,5 +1,11 @@
 import type { DeadLetter, DeliveryStatus, HistoryRecord, Message } from "../../src/index.ts";
-import { type DeadLetterBody, deadLetterKind, parseEntryId, type RedriveBody, redriveKind } from "../../src/protocol/index.ts";
+import {
+  type DeadLetterBody,
+  deadLetterKind,
+  parseEntryId,
+  type RedriveBody,
+  redriveKind,
+} from "../../src/protocol/index.ts";
 import type { MessagesBook } from "./messages-book.ts";
 import type { MessagesMember } from "./messages-member.ts";
 import { type MessagesPlan, maxDeliver, type PlannedConsumer, sharedName } from "./messages-plan.ts";
@@ -58,7 +64,9 @@ function statusOf(
   statuses: readonly DeliveryStatus[],
   { planned, agent }: Addressee,
 ): DeliveryStatus | undefined {
-  return statuses.find((each) => each.consumer === planned.name && (agent === undefined || each.agent === agent));
+  return statuses.find(
+    (each) => each.consumer === planned.name && (agent === undefined || each.agent === agent),
+  );
 }
 
 /** PROP-30, PROP-34: messages of which it is not known, or not truly, what became of them. */
@@ -77,8 +85,7 @@ function* unsettled(outcome: Outcome): Iterable<string> {
       }
     }
     for (const { shared } of addresseesOf(plan, message)) {
-      const isSettled =
-        book.isAcknowledged(shared, message.id) || isGivenUp(outcome, shared, message.id);
+      const isSettled = book.isAcknowledged(shared, message.id) || isGivenUp(outcome, shared, message.id);
       if (!isSettled) yield `${shared} neither acknowledged nor gave up ${message.id}`;
     }
   }
@@ -116,7 +123,9 @@ function* lettersIn(history: readonly HistoryRecord[]): Iterable<SaidLetter> {
 }
 
 function isGivenUp({ history }: Outcome, shared: string, id: string): boolean {
-  return [...lettersIn(history)].some((letter) => letter.messages.includes(id) && sharedBy(letter) === shared);
+  return [...lettersIn(history)].some(
+    (letter) => letter.messages.includes(id) && sharedBy(letter) === shared,
+  );
 }
 
 /** As the book names the consumer of a letter. */
@@ -139,7 +148,8 @@ function* unrecorded(outcome: Outcome): Iterable<string> {
     const effects = room.state.effects.get().map(({ key }) => key);
     if (new Set(effects).size < effects.length) yield `${name} has an effect twice`;
     const present = new Set(effects);
-    for (const [key, why] of wanted) if (!present.has(key)) yield `${name} lacks the effect of ${key}: ${why}`;
+    for (const [key, why] of wanted)
+      if (!present.has(key)) yield `${name} lacks the effect of ${key}: ${why}`;
   }
 }
 
@@ -176,8 +186,7 @@ function isExhaustedUnseen({ book, history }: Outcome, shared: string, id: strin
   const isCalled = book.begins(shared, id).some(({ attempt }) => attempt >= maxDeliver);
   if (isCalled) return false;
   return [...lettersIn(history)].some(
-    (letter) =>
-      letter.outcome === "exhausted" && letter.messages.includes(id) && sharedBy(letter) === shared,
+    (letter) => letter.outcome === "exhausted" && letter.messages.includes(id) && sharedBy(letter) === shared,
   );
 }
 

@@ -1,15 +1,18 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ConsumerPositionsOptions } from "../../src/messaging/consumer/consumer-positions.ts";
+import { explore, type Scenario } from "../../src/testing/index.ts";
+import { isCaught, lyingDisk } from "./faults.ts";
+import { relayCode } from "./flock.ts";
 import type { MessagesBook } from "./messages-book.ts";
-import { messagesScenario } from "./messages-flock.ts";
+import { crewScenario } from "./messages-crew.ts";
+import { type MessagesFlockOptions, messagesScenario } from "./messages-flock.ts";
 import { forSeeds, seedsFor } from "./seeds.ts";
 
 /** The book of the present run: what every consumer publishes goes into it. */
 const present = vi.hoisted((): { book: MessagesBook | undefined } => ({ book: undefined }));
 
 vi.mock("../../src/messaging/consumer/consumer-positions.ts", async (original) => {
-  const positions =
-    await original<typeof import("../../src/messaging/consumer/consumer-positions.ts")>();
+  const positions = await original<typeof import("../../src/messaging/consumer/consumer-positions.ts")>();
   return {
     ...positions,
     createConsumerPositions(options: ConsumerPositionsOptions) {
@@ -40,22 +43,125 @@ vi.mock("../../src/messaging/consumer/consumer-positions.ts", async (original) =
   };
 });
 
-const watched = {
-  onBook(book: MessagesBook) {
-    present.book = book;
-  },
-};
-
-describe("messages, their consumers and what becomes of them", () => {
-  forSeeds(
-    "PROP-30 PROP-31 PROP-32 PROP-33 PROP-34 PROP-35 each message ends, once, in order, and is known to",
-    seedsFor(500),
-    messagesScenario(watched),
-  );
-});
-
-function liveIn({ register, log }: ConsumerPositionsOptions["documents"], lane: string): string[] | undefined {
+function liveIn(
+  { register, log }: ConsumerPositionsOptions["documents"],
+  lane: string,
+): string[] | undefined {
   const pages = log.pages(lane);
   if (!register(lane) && pages.length === 0) return undefined;
   return pages.flatMap(({ entries }) => entries.map(({ id }) => id));
 }
+
+const watched: MessagesFlockOptions = {
+  onBook(book) {
+    present.book = book;
+  },
+};
+
+const modules = {
+  union: "../../src/messaging/consumer/position-union.ts",
+  position: "../../src/messaging/consumer/position.ts",
+  retries: "../../src/messaging/consumer/consumer-delivery.ts",
+  letters: "../../src/messaging/delivery/dead-letter-writer.ts",
+  wanted: "../../src/messaging/consumer/wanted.ts",
+  rendezvous: "../../src/messaging/consumer/rendezvous.ts",
+} as const;
+
+function isCaughtWith(complaint: RegExp, options: MessagesFlockOptions): Promise<boolean> {
+  const scenario = messagesScenario({ ...watched, ...options });
+  return isCaught(complaint, 40, (seed) => play(scenario, seed));
+}
+
+function play<Step>(scenario: Scenario<Step>, seed: number, tryOut = explore): Promise<unknown> {
+  return tryOut(scenario, { relay: relayCode, seeds: [seed], shrinkRuns: 0 });
+}
+
+/** Plays over a build of the sources in which something of one module is broken. */
+async function isCaughtWithout(
+  complaint: RegExp,
+  module: keyof typeof modules,
+  broken: (sound: Record<string, unknown>) => Record<string, unknown>,
+  isCrew = false,
+): Promise<boolean> {
+  vi.resetModules();
+  vi.doMock(modules[module], async (original) => {
+    const sound = await original<Record<string, unknown>>();
+    return { ...sound, ...broken(sound) };
+  });
+  const flock = await import("./messages-flock.ts");
+  const crew = await import("./messages-crew.ts");
+  const { explore: tryOut } = await import("../../src/testing/index.ts");
+  return isCaught(complaint, 40, (seed) =>
+    isCrew
+      ? play(crew.crewScenario(), seed, tryOut)
+      : play(flock.messagesScenario({ ...watched, steps: 40 }), seed, tryOut),
+  );
+}
+
+afterEach(() => {
+  for (const module of Object.values(modules)) vi.doUnmock(module);
+  vi.resetModules();
+});
+
+describe("messages, their consumers and what becomes of them", () => {
+  forSeeds(
+    "PROP-30 PROP-31 PROP-32 PROP-33 PROP-34 PROP-35 each ends, on record, in order, known to all",
+    seedsFor(500),
+    messagesScenario(watched),
+  );
+
+  it("PROP-30 control: what has failed once and is not delivered again is caught", async () => {
+    const broken = () => ({ retryAfterMs: () => 10 ** 9 });
+    expect(await isCaughtWithout(/is shown by .* as (pending|in-flight)/, "retries", broken)).toBe(true);
+  });
+
+  it("PROP-30 control: letters that are said to be written and are not are caught", async () => {
+    const broken = () => ({ deadLetterWriter: () => async () => undefined });
+    expect(await isCaughtWithout(/neither acknowledged nor gave up/, "letters", broken)).toBe(true);
+  });
+
+  it("PROP-31 control: handlers that acknowledge before it is on record are caught", async () => {
+    expect(await isCaughtWith(/lacks the effect/, { hands: { isHasty: true } })).toBe(true);
+  });
+
+  it("PROP-31 control: writers that learn nothing from others are caught", async () => {
+    const broken = () => ({ union: (own: unknown) => own });
+    expect(await isCaughtWithout(/which it knows to be acknowledged|for a new tab/, "union", broken)).toBe(
+      true,
+    );
+  });
+
+  it("PROP-32 control: a disk that loses positions is caught", async () => {
+    const tamper = lyingDisk((_, { put = [] }) => put.some(([key]) => key === "register"));
+    expect(await isCaughtWith(/forgets .* it has said before/, { tamper })).toBe(true);
+  });
+
+  it("PROP-32 control: positions that keep a mark of each page are caught", async () => {
+    const broken = () => ({ forget: (position: unknown) => position });
+    expect(await isCaughtWithout(/says of .* where/, "position", broken)).toBe(true);
+  });
+
+  it("PROP-33 control: a consumer that keeps no order is caught", async () => {
+    const hands = { delivery: { order: "none" as const } };
+    expect(await isCaughtWith(/beside|before it was done/, { hands })).toBe(true);
+  });
+
+  it("PROP-35 control: consumers that do not hear redrives are caught", async () => {
+    const broken = ({ wantedOf }: Record<string, unknown>) => ({
+      wantedOf(...given: unknown[]) {
+        const wanted = (wantedOf as (...all: unknown[]) => object | undefined)(...given);
+        return wanted && "redriven" in wanted ? undefined : wanted;
+      },
+    });
+    expect(await isCaughtWithout(/was not called again|is shown by/, "wanted", broken)).toBe(true);
+  });
+});
+
+describe("a group to which nothing happens", () => {
+  forSeeds("PROP-34 handles each message once", seedsFor(500), async (seed) => play(crewScenario(), seed));
+
+  it("PROP-34 control: members who all take everything are caught", async () => {
+    const broken = () => ({ pick: ([first]: Iterable<string>) => first });
+    expect(await isCaughtWithout(/was handled [2-9] times/, "rendezvous", broken, true)).toBe(true);
+  });
+});

@@ -48,6 +48,8 @@ export interface Delivery<L extends DeliveryLane = DeliveryLane> extends Job {
   attempt: Attempt | undefined;
   /** What it waits for before: another one has come too late. */
   pending: Promise<unknown> | undefined;
+  /** How often that came after its hand was another's. */
+  timesLate: number;
   /** Ends that. */
   cutOff: AbortController | undefined;
   verdict: Verdict | undefined;
@@ -71,6 +73,7 @@ export function createDelivery<L extends DeliveryLane>(lane: L, entry: Entry, wa
     hasRun: false,
     attempt: undefined,
     pending: undefined,
+    timesLate: 0,
     cutOff: undefined,
     verdict: undefined,
   };

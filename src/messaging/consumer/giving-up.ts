@@ -52,6 +52,6 @@ export function createGivingUp<D extends Delivery>(
 
 /** Too many deliveries have failed. */
 export function exhausted(attempts: number, cause?: unknown): Verdict {
-  const why = cause instanceof Error ? `: ${cause.message}` : "";
+  const why = cause instanceof Error ? `: ${String(cause.message)}` : "";
   return { outcome: "exhausted", reason: `${attempts} deliveries failed${why}`, attempts, cause };
 }

@@ -109,7 +109,8 @@ export function createAttempt({ number, message, responder, onWord, onWorking }:
       }
       settle({ kind: "nak", delayMs });
     },
-    term: (reason) => settle({ kind: "term", reason }),
+    // Text, whatever it is: nothing else can be written, and the message would never be passed.
+    term: (reason) => settle({ kind: "term", reason: String(reason) }),
     working() {
       if (!isOver) onWorking();
     },

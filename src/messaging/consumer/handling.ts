@@ -8,7 +8,6 @@ import { createCounted } from "./counted.ts";
 import type { Delivery, Verdict } from "./delivery.ts";
 import { createGivingUp, exhausted } from "./giving-up.ts";
 import { acknowledged, createAttempt, type MessageHandler, type Word } from "./handler-context.ts";
-import { isPromise } from "./is-promise.ts";
 import { createPreparing, type PreparingOptions } from "./preparing.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Schedule } from "./schedule.ts";
@@ -21,6 +20,8 @@ export interface Handling<D extends Delivery> {
   refuse(delivery: D): boolean;
   /** The message was taken back. */
   cancel(delivery: D): void;
+  /** It is not to be handled here any more. */
+  drop(delivery: D): void;
   /** Counts what waits for that on disk, and then has it handled. */
   store(): void;
   /** Ends what has been without a word for too long. */
@@ -35,7 +36,7 @@ export interface Handling<D extends Delivery> {
 
 type Prepared<D extends Delivery> = Pick<
   PreparingOptions<D>,
-  "history" | "now" | "resolve" | "duplicateOf" | "isDone" | "takes"
+  "history" | "timer" | "resolve" | "duplicateOf" | "isDone" | "takes"
 >;
 
 export interface HandlingOptions<D extends Delivery> extends Prepared<D> {
@@ -47,8 +48,6 @@ export interface HandlingOptions<D extends Delivery> extends Prepared<D> {
   where: ((message: Message) => boolean) | undefined;
   writer: Pen;
   clock: Clock;
-  /** The time, that goes on where the wall is set back. */
-  now(): number;
   schedule: Schedule<D>;
   publisher: Publisher;
   cancelled: ((id: string) => string | undefined) | undefined;
@@ -62,10 +61,12 @@ export interface HandlingOptions<D extends Delivery> extends Prepared<D> {
 
 /** After this a letter that could not be written is written again. */
 const lostLetterMs = 1_000;
+
 /** Creates the handling of a consumer's messages. */
 export function createHandling<D extends Delivery>(options: HandlingOptions<D>): Handling<D> {
-  const { name, agent, rules, handler, responder, where, writer, clock, now, schedule, publisher } = options;
+  const { name, agent, rules, handler, responder, where, writer, clock, timer, schedule, publisher } = options;
   const { cancelled, onDone, onChange, onProblem } = options;
+  const { now } = timer;
   /** What handlers have in hand, by when they must have said something; in the order of that. */
   const inFlight = new Map<D, number>();
   let isClosed = false;
@@ -188,16 +189,16 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
         return;
       }
       result = handler(received, attempt.context);
+      if (!isThenable(result)) {
+        attempt.settle(acknowledged);
+        return;
+      }
     } catch (cause) {
       fail(cause);
       return;
     }
-    if (!isPromise(result)) {
-      attempt.settle(acknowledged);
-      return;
-    }
     if (delivery.attempt === attempt) inFlight.set(delivery, now() + rules.ackWaitMs);
-    result.then(() => attempt.settle(acknowledged), fail);
+    Promise.resolve(result).then(() => attempt.settle(acknowledged), fail);
   }
 
   function settled(delivery: D, word: Word): void {
@@ -237,7 +238,7 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     const dueAt = now() + (delayMs ?? retryAfterMs(number));
     // Nobody handles it past that: it need not hold up its lane for longer.
     const expiresAt = delivery.isRedriven ? undefined : message?.expiresAt;
-    schedule.defer(delivery, Math.min(dueAt, expiresAt ?? dueAt));
+    schedule.defer(delivery, expiresAt === undefined ? dueAt : Math.min(dueAt, timer.whenWallIs(expiresAt)));
   }
 
   function tellFailure({ messageId, number }: D, cause: unknown, isLast: boolean): void {
@@ -265,6 +266,11 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       if (attempt)
         attempt.abort(new FlockError("messaging/cancelled", `The request ${messageId} was taken back.`));
       else if (delivery.slot || preparing.drop(delivery)) schedule.defer(delivery, now());
+    },
+    drop(delivery) {
+      preparing.drop(delivery);
+      delivery.cutOff?.abort();
+      schedule.finish(delivery);
     },
     store: counted.store,
     endOverdue(time) {
@@ -299,4 +305,9 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
       }
     },
   };
+}
+
+/** Tells whether a handler's result is to be waited for, be it of the platform's own promises or not. */
+function isThenable(value: unknown): boolean {
+  return typeof value === "object" && value !== null && "then" in value && typeof value.then === "function";
 }

@@ -3,6 +3,9 @@ export interface Heap<T> {
   push(item: T): void;
   peek(): T | undefined;
   pop(): T | undefined;
+  readonly size: number;
+  /** Leaves out what a test does not keep. */
+  retain(isKept: (item: T) => boolean): void;
 }
 
 /** Creates an empty binary heap. */
@@ -45,6 +48,15 @@ export function createHeap<T>(isBefore: (a: T, b: T) => boolean): Heap<T> {
       const last = items.pop();
       if (last !== undefined && items.length > 0) sink(last);
       return first;
+    },
+    get size() {
+      return items.length;
+    },
+    retain(isKept) {
+      for (const item of items.splice(0).filter(isKept)) {
+        items.push(item);
+        rise(items.length - 1);
+      }
     },
   };
 }

@@ -1,16 +1,16 @@
 import { FlockError, isFlockError } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
-import { createAwaited } from "./awaited.ts";
 import type { Delivery } from "./delivery.ts";
-import { isPromise } from "./is-promise.ts";
 import type { Schedule } from "./schedule.ts";
+import type { Timer } from "./timer.ts";
 
 /** Gives a delivery what its handler needs: the message that a redrive names, the word on others of its key, the content. */
 export interface Preparing<D extends Delivery> {
   prepare(delivery: D): void;
-  /** It is waited for no longer; tells whether it was, with a hand. */
+  /** Ends what is waited for; tells whether a hand was kept for it. */
   drop(delivery: D): boolean;
+  /** Takes the hands of those that have waited for too long. */
   endOverdue(now: number): void;
   overdueNext(): number | undefined;
   close(): void;
@@ -19,7 +19,7 @@ export interface Preparing<D extends Delivery> {
 export interface PreparingOptions<D extends Delivery> {
   history: Pick<Documents["history"], "entry">;
   schedule: Pick<Schedule<D>, "defer">;
-  now(): number;
+  timer: Pick<Timer, "now" | "whenWallIs">;
   resolve(message: Message, signal: AbortSignal): ReceivedMessage | Promise<ReceivedMessage>;
   duplicateOf:
     | ((
@@ -45,20 +45,18 @@ export interface PreparingOptions<D extends Delivery> {
 const outOfReachMs = 5_000;
 /** So long after it was found that another message of its key is to be handled first, that is looked at again. */
 const sameKeyMs = 1_000;
+/** What has waited so long lets another have its hand; twice as long each time that it came too late for that. */
+const patienceMs = 1_000;
 
 /** Creates the preparing of a consumer's deliveries. */
 export function createPreparing<D extends Delivery>(options: PreparingOptions<D>): Preparing<D> {
-  const { history, schedule, now, resolve, duplicateOf, isDone, takes, onChange } = options;
+  const { history, schedule, timer, resolve, duplicateOf, isDone, takes, onChange } = options;
   const { onReady, onNothing, onUnreadable, onFailed } = options;
   /** For what holds no reference, which is not cut off before the end. */
   const lifetime = new AbortController();
-  const awaited = createAwaited<D>({
-    now,
-    onHandLost: (delivery) =>
-      schedule.defer(delivery, delivery.message?.expiresAt ?? Number.POSITIVE_INFINITY),
-    onLate: (delivery) => schedule.defer(delivery, now()),
-    onChange,
-  });
+  /** What has a hand while it waits, by when it loses it. */
+  const waiting = new Map<D, number>();
+  let isClosed = false;
 
   function readRedriven(delivery: D, message: Message | undefined): void {
     delivery.message = message;
@@ -75,18 +73,53 @@ export function createPreparing<D extends Delivery>(options: PreparingOptions<D>
       fail(delivery, failure);
       return;
     }
-    if (isPromise(received)) wait(delivery, received, (content) => onReady(delivery, content));
+    if (received instanceof Promise) wait(delivery, received, (content) => onReady(delivery, content));
     else onReady(delivery, received);
   }
 
   function wait<T>(delivery: D, coming: Promise<T>, then: (value: T) => void): void {
-    awaited.wait(delivery, coming, then, (failure) => fail(delivery, failure));
+    delivery.pending = coming;
+    waiting.set(delivery, timer.now() + patienceMs * 2 ** delivery.timesLate);
+    /** False where it waits for something else by now, or for nothing. */
+    const hasCome = (): boolean => {
+      if (isClosed || delivery.pending !== coming) return false;
+      delivery.pending = undefined;
+      onChange();
+      return true;
+    };
+    coming.then(
+      (value) => {
+        if (!hasCome()) return;
+        if (waiting.delete(delivery)) then(value);
+        else askAgain(delivery);
+      },
+      (failure: unknown) => {
+        if (!hasCome()) return;
+        waiting.delete(delivery);
+        fail(delivery, failure);
+      },
+    );
+  }
+
+  /** Content may be large, and all that is late would be held until there is a hand: it is had sooner from now on. */
+  function askAgain(delivery: D): void {
+    delivery.timesLate++;
+    schedule.defer(delivery, timer.now());
+  }
+
+  function takeHand(delivery: D): void {
+    waiting.delete(delivery);
+    const { expiresAt } = delivery.message ?? {};
+    schedule.defer(
+      delivery,
+      expiresAt === undefined ? Number.POSITIVE_INFINITY : timer.whenWallIs(expiresAt),
+    );
   }
 
   function fail(delivery: D, failure: unknown): void {
     if (isUnreadable(failure)) onUnreadable(delivery, failure.message, failure);
     else if (!delivery.message && isFlockError(failure, "refstore/unavailable")) {
-      schedule.defer(delivery, now() + outOfReachMs);
+      schedule.defer(delivery, timer.now() + outOfReachMs);
     } else onFailed(delivery, failure);
   }
 
@@ -101,16 +134,21 @@ export function createPreparing<D extends Delivery>(options: PreparingOptions<D>
         wait(delivery, duplicateOf(message, isDone, signalOf(delivery)), (other) => {
           if (!other) provide(delivery, message);
           else if (other.isDone) onNothing(delivery);
-          else schedule.defer(delivery, now() + sameKeyMs);
+          else schedule.defer(delivery, timer.now() + sameKeyMs);
         });
       } else provide(delivery, message);
     },
-    drop: awaited.drop,
-    endOverdue: awaited.endOverdue,
-    overdueNext: awaited.overdueNext,
+    drop(delivery) {
+      delivery.pending = undefined;
+      return waiting.delete(delivery);
+    },
+    endOverdue(now) {
+      for (const [delivery, at] of waiting) if (at <= now) takeHand(delivery);
+    },
+    overdueNext: () => (waiting.size === 0 ? undefined : Math.min(...waiting.values())),
     close() {
+      isClosed = true;
       lifetime.abort(new FlockError("crdt/closed", "The consumer has stopped."));
-      awaited.close();
     },
   };
 }

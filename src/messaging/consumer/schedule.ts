@@ -56,6 +56,9 @@ export interface ScheduleOptions {
   maxWaiting: number;
 }
 
+/** Places that jobs have left behind are cleared away once there are so many, and as many as others. */
+const maxLeft = 256;
+
 /** Creates an empty schedule. */
 export function createSchedule<T extends Job>(options: ScheduleOptions): Schedule<T> {
   const { order, maxInFlight, maxWaiting } = options;
@@ -63,19 +66,34 @@ export function createSchedule<T extends Job>(options: ScheduleOptions): Schedul
   const inHand = new Set<T>();
   const due = createHeap<Slot<T>>(isMoreUrgent);
   const later = createHeap<Slot<T>>((a, b) => a.at < b.at);
+  /** Places in both that their jobs have left. */
+  let left = 0;
+
+  function leave(job: T): void {
+    const { slot } = job;
+    job.slot = undefined;
+    // One that waits for no time is in no queue.
+    if (slot === undefined || (slot as Slot<T>).at === Number.POSITIVE_INFINITY) return;
+    left++;
+    if (left < maxLeft || 2 * left < due.size + later.size) return;
+    for (const queue of [due, later]) queue.retain(isHeld);
+    left = 0;
+  }
 
   function wait(job: T, at: number): void {
+    leave(job);
     // Waiting makes all of them more urgent at one rate, so that their order stays: it is that of these numbers.
     const slot: Slot<T> = { job, at, urgency: job.priority * agingMs - at };
     job.slot = slot;
-    later.push(slot);
+    if (at < Number.POSITIVE_INFINITY) later.push(slot);
   }
 
   /** The first slot of a queue that is still its job's; a job that has moved on leaves the others behind. */
   function firstOf(queue: typeof due): Slot<T> | undefined {
     for (let slot = queue.peek(); slot; slot = queue.peek()) {
-      if (slot.job.slot === slot) return slot;
+      if (isHeld(slot)) return slot;
       queue.pop();
+      left--;
     }
     return undefined;
   }
@@ -92,7 +110,7 @@ export function createSchedule<T extends Job>(options: ScheduleOptions): Schedul
     },
     finish(job) {
       inHand.delete(job);
-      job.slot = undefined;
+      leave(job);
       job.lane.jobs--;
     },
     take(now) {
@@ -114,6 +132,10 @@ export function createSchedule<T extends Job>(options: ScheduleOptions): Schedul
       return inHand.size;
     },
   };
+}
+
+function isHeld(slot: Slot<Job>): boolean {
+  return slot.job.slot === slot;
 }
 
 function isMoreUrgent(a: Slot<Job>, b: Slot<Job>): boolean {

@@ -18,10 +18,10 @@ export interface DeliveryBoard {
   isDelivered(message: Addressed, options?: { of?: (writer: string) => boolean }): boolean;
   /**
    * Resolves when it has; waits for ever under partition. It rejects with `crdt/no-addressee` for what was said to
-   * everyone, with `messaging/gap` once retention has taken the message, as nobody can tell any more, and with
-   * `crdt/closed` when the board closes.
+   * everyone, with `messaging/gap` once retention has taken the message, as nobody can tell any more, with
+   * `crdt/closed` when the board closes, and with the signal's reason.
    */
-  delivered(message: Addressed): Promise<void>;
+  delivered(message: Addressed, signal?: AbortSignal): Promise<void>;
   /** Told when some cursor has moved. */
   onMoved(listener: () => void): Undo;
   close(): void;
@@ -87,7 +87,7 @@ export function openDeliveryBoard(documents: Documents): DeliveryBoard {
 
   return {
     isDelivered,
-    delivered(message) {
+    delivered(message, signal) {
       const { id, to } = message;
       if (to === everyone) {
         const why = `${id} was said to everyone: wait for local or relayed instead.`;
@@ -100,12 +100,15 @@ export function openDeliveryBoard(documents: Documents): DeliveryBoard {
             const why = `Retention took ${id} before it was known to be delivered.`;
             reject(new FlockError("messaging/gap", why, { details: { id } }));
           } else if (isDelivered(wanted)) resolve();
+          else if (signal?.aborted) reject(signal.reason);
           else if (closed)
             reject(new FlockError("crdt/closed", `The room closed before ${id} was delivered.`));
           else return;
           undo();
+          signal?.removeEventListener("abort", look);
         };
         const undo = moved.on(look);
+        signal?.addEventListener("abort", look);
         look();
       });
     },

@@ -12,7 +12,7 @@ export interface SentMessage extends Write {
 export interface SentPorts {
   refs: Pick<LayeredStore, "state" | "onChange">;
   /** Resolves when the addressee has passed the message. */
-  delivered(message: Addressed): Promise<void>;
+  delivered(message: Addressed, signal?: AbortSignal): Promise<void>;
 }
 
 /** What is to be known of a message to tell how far it has come. */
@@ -40,7 +40,8 @@ export function sentMessage(
           : entry.relayed,
       };
       if (to !== undefined) {
-        stages.delivered = () => ports.delivered({ id, writer: parseEntryId(id)?.writer ?? "", type, to });
+        stages.delivered = (signal) =>
+          ports.delivered({ id, writer: parseEntryId(id)?.writer ?? "", type, to }, signal);
       }
       return createWrite(stages).settled(stage, options);
     },

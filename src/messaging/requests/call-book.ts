@@ -1,4 +1,4 @@
-import type { ServiceAnswer } from "../../protocol/index.ts";
+import { jsonBytes, type ServiceAnswer } from "../../protocol/index.ts";
 
 /*
  * Which calls a serving writer has taken, so that one that comes by signals, again, and then by its lane is executed once.
@@ -8,6 +8,8 @@ interface Taken {
   isRunning: boolean;
   /** Absent while the method runs, and where nobody wants it any more. */
   answer: ServiceAnswer | undefined;
+  /** Of the answer, as JSON. */
+  bytes: number;
   /** The writer that asked last by a signal. */
   caller: string | undefined;
   /** The messages that ask for the same. */
@@ -20,6 +22,8 @@ interface Taken {
 export interface CallBook {
   readonly taken: Map<string, Taken>;
   running: number;
+  /** Of all answers. */
+  bytes: number;
 }
 
 export type CallBookEvent =
@@ -27,7 +31,9 @@ export type CallBookEvent =
   | { type: "requested"; key: string; request: string }
   | { type: "executed"; key: string; answer: ServiceAnswer }
   /** With `isForgotten`, the same call may be made again. */
-  | { type: "cancelled"; key: string; isForgotten?: boolean };
+  | { type: "cancelled"; key: string; isForgotten?: boolean }
+  /** Nobody waits for it any more: the method may take as long as it likes, and holds up no other. */
+  | { type: "expired"; key: string };
 
 export type CallBookEffect =
   | { type: "execute"; key: string }
@@ -38,11 +44,16 @@ export type CallBookEffect =
 
 /** Calls by signals that run at once; a further one goes by its lane, where consumers bound what runs. */
 const maxRunning = 256;
-/** Calls that are remembered after their end. */
+/** Calls that are remembered after their end, ... */
 const maxRemembered = 256;
+/** ... with answers of so much: who asks for large ones decides nothing of this process's memory. */
+const maxRememberedBytes = 16 * 1024 * 1024;
+
+/** A value of 32 levels, in an answer. */
+const maxAnswerDepth = 33;
 
 export function createCallBook(): CallBook {
-  return { taken: new Map(), running: 0 };
+  return { taken: new Map(), running: 0, bytes: 0 };
 }
 
 /** What becomes of an event; the book is changed. */
@@ -95,6 +106,16 @@ export function stepCallBook(book: CallBook, event: CallBookEvent): CallBookEffe
       taken.isCancelled = true;
       return [{ type: "abort", key }];
     }
+    case "expired": {
+      if (!taken?.isRunning) return [];
+      taken.isCancelled = true;
+      const waiting = [...taken.requests];
+      end(book, key, undefined);
+      return [
+        { type: "abort", key },
+        ...waiting.map((request): CallBookEffect => ({ type: "reply", request, answer: undefined })),
+      ];
+    }
   }
 }
 
@@ -108,6 +129,7 @@ function begin(
     isCancelled: false,
     isForgotten: false,
     answer: undefined,
+    bytes: 0,
     caller,
     requests: new Set(request === undefined ? [] : [request]),
   });
@@ -119,19 +141,25 @@ function end(book: CallBook, key: string, answer: ServiceAnswer | undefined): vo
   if (!taken) return;
   taken.isRunning = false;
   taken.answer = answer;
+  taken.bytes = answer ? (jsonBytes(answer, maxAnswerDepth) ?? 0) : 0;
   taken.requests.clear();
   book.running--;
-  if (taken.isForgotten) book.taken.delete(key);
+  book.bytes += taken.bytes;
+  book.taken.delete(key);
+  if (taken.isForgotten) book.bytes -= taken.bytes;
+  else book.taken.set(key, taken);
   forgetOldest(book);
 }
 
-/** The first to be asked for goes first. */
+/** Those that ended first go first. */
 function forgetOldest(book: CallBook): void {
   let ended = book.taken.size - book.running;
-  for (const [key, { isRunning }] of book.taken) {
-    if (ended <= maxRemembered) return;
-    if (isRunning) continue;
+  for (const [key, taken] of book.taken) {
+    // The newest answer may be all that fits: its caller is about to ask for it by its lane.
+    if (ended <= 1 || (ended <= maxRemembered && book.bytes <= maxRememberedBytes)) return;
+    if (taken.isRunning) continue;
     book.taken.delete(key);
+    book.bytes -= taken.bytes;
     ended--;
   }
 }

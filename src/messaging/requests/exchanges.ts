@@ -11,11 +11,11 @@ import {
 } from "../../protocol/index.ts";
 import { type Message, type ReceivedMessage, readMessage } from "../message/message.ts";
 import type { OutgoingMessage, RoledMessage } from "../message/outgoing.ts";
+import { wordsOf } from "../message/words.ts";
 import { type Attendance, createAttendance } from "./attendance.ts";
 import { atDeadline, expired } from "./deadline.ts";
 import { createGivenUp, type GivenUp } from "./given-up.ts";
 import { type Progress, readProgress, tellProgress } from "./progress.ts";
-import { wordsOf } from "../message/words.ts";
 
 /** A message that asks: its deadline is that of the request, and each is asked by itself. */
 export type OutgoingRequest = Omit<OutgoingMessage, "ttlMs" | "idempotencyKey">;

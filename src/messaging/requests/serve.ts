@@ -75,17 +75,24 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
     const { call, settle } = calls.get(key) ?? {};
     if (!call) return;
     const { executed, abort } = execute(call);
-    const stopTimer = atDeadline(clock, call.expiresAt, () =>
-      take({ type: "cancelled", key }, expired(`the call of ${name}.${call.method}`)),
-    );
-    running.set(key, { abort, stopTimer });
+    const stopTimer = atDeadline(clock, call.expiresAt, () => {
+      take({ type: "expired", key }, expired(`the call of ${name}.${call.method}`));
+      release();
+    });
+    const run = { abort, stopTimer };
+    running.set(key, run);
     void executed.then(({ answer: given }) => {
+      if (running.get(key) !== run) return;
+      release();
+      take({ type: "executed", key, answer: given });
+    });
+
+    function release(): void {
       stopTimer();
       settle?.();
       running.delete(key);
       calls.delete(key);
-      take({ type: "executed", key, answer: given });
-    });
+    }
   }
 
   function hear(from: string, said: ServiceSignal): void {
@@ -126,7 +133,7 @@ export function serve<Methods extends Readonly<Record<string, MethodSchemas>>>(
       calls.set(key, { call: { method, input, from, expiresAt, progress }, settle: () => undefined });
     }
     const given = await answered(id, key, context);
-    if (!given) throw cancelledBy(from);
+    if (!given) throw new FlockError("messaging/cancelled", `Nobody waits for the answer to ${id} any more.`);
     if ("error" in given) await context.respond(given.error, { type: "ERROR" });
     else await context.respond(given as JsonObject);
   }

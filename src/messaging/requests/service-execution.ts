@@ -1,9 +1,9 @@
 import { isFlockError } from "../../base/index.ts";
 import type { Json, ServiceAnswer, ServiceError } from "../../protocol/index.ts";
+import { wordsOf } from "../message/words.ts";
 import type { MethodSchemas, Service, ServiceContext, ServiceHandlers } from "./define-service.ts";
 import { parsePlain, toPlain } from "./plain-value.ts";
 import type { ProgressReport } from "./progress.ts";
-import { wordsOf } from "../message/words.ts";
 
 /** A call, however it came. */
 export interface ServiceCall {

@@ -17,6 +17,7 @@ import {
   streamKind,
 } from "../../protocol/index.ts";
 import type { LayeredStore } from "../../refstore/index.ts";
+import { wordsOf } from "../message/words.ts";
 import { type BufferedPart, createPartBuffer, wellFormed } from "./part-buffer.ts";
 
 /** A stream that is being written. */
@@ -97,9 +98,12 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     void appended.settled("local").then(relieve, relieve);
     function relieve(): void {
       waitingBytes -= encoded.length;
-      if (waitingBytes >= highWaterMarkBytes) return;
-      for (const resume of waiting.splice(0)) resume();
+      if (waitingBytes < highWaterMarkBytes) resumeWrites();
     }
+  }
+
+  function resumeWrites(): void {
+    for (const resume of waiting.splice(0)) resume();
   }
 
   function flush(options?: { isFull: boolean }): void {
@@ -120,9 +124,9 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     return !isClosed;
   }
 
-  function giveUp(reason: string): Promise<void> {
+  function giveUp(reason: unknown): Promise<void> {
     leave();
-    return append(streamEndKind, { failure: wellFormed(reason.slice(0, maxReasonLength)) }).shown();
+    return append(streamEndKind, { failure: wellFormed(wordsOf(reason, maxReasonLength)) }).shown();
   }
 
   function leave(): void {
@@ -130,6 +134,7 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     cancelTimer?.();
     stopWatching();
     whole.length = 0;
+    resumeWrites();
     onClosed();
   }
 
@@ -140,8 +145,8 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
     try {
       const reference = await refs.put(concatBytes(whole), { contentType });
       if (!isOwnLane()) throw closedError();
-      const appended = append(streamEndKind, { reference, unit: buffer.unit ?? "text" }, [reference.id]);
       leave();
+      const appended = append(streamEndKind, { reference, unit: buffer.unit ?? "text" }, [reference.id]);
       await appended.shown();
       return reference;
     } catch (failure) {
@@ -157,10 +162,10 @@ export function createStreamWriter(options: StreamWriterOptions): StreamWriter {
   /** A stream that has nothing in a page says there that it is open: whoever opens the lane again finds it in what is live. */
   const stopWatching = log.added.on(([first]) => {
     if (first?.writer !== opening.writer || comparePages(first.page, page) <= 0) return;
-    if (!ending && isOwnLane()) append(streamKind, buffer.unit === "bytes" ? { bytes: "" } : { text: "" });
+    if (isOwnLane()) append(streamKind, buffer.unit === "bytes" ? { bytes: "" } : { text: "" });
   });
 
-  async function stop(reason: string): Promise<void> {
+  async function stop(reason: unknown): Promise<void> {
     if (ending) {
       // Whoever ended it is told what became of that.
       await ending.catch(() => undefined);

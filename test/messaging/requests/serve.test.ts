@@ -126,6 +126,18 @@ describe("an agent that serves", () => {
     stop();
   });
 
+  it("REQ-42: a method that hears no abort keeps no message past its deadline", async () => {
+    const { held, clock, deliver, hear, replies, sent } = setUp();
+    const failed = expect(deliver()).rejects.toMatchObject({ code: "messaging/cancelled" });
+    clock.advance(60_000);
+    await failed;
+    expect(clock.delays()).toEqual([]);
+    held[0]?.end("too late");
+    hear(call);
+    await Promise.resolve();
+    expect([held.length, replies, sent]).toEqual([1, [], []]);
+  });
+
   it("REQ-31: stops with what it does, at the deadline and at its end", async () => {
     const { hear, held, clock, stop, deliver, sent } = setUp();
     hear({ ...call, call: "late" });

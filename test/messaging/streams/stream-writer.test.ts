@@ -246,6 +246,20 @@ describe("lanes that go on", () => {
     expect(await code(stream.write("c"))).toBe("messaging/stream-closed");
   });
 
+  it("STREAM-26: a stream says in a new page that it is open also while its whole is stored", async () => {
+    const { stream, elsewhere, entries } = createDesk();
+    await stream.write("a");
+    const end = stream.end();
+    elsewhere({ number: 1, client: 8 });
+    await end;
+    expect(entries.slice(1)).toMatchObject([
+      { kind: "stream", body: { at: 1, text: "" } },
+      { kind: "stream-end", body: { at: 1 } },
+    ]);
+    elsewhere({ number: 2, client: 9 });
+    expect(entries.length).toBe(3);
+  });
+
   it("STREAM-24: a reason that is no text is told all the same", async () => {
     for (const [reason, failure] of [
       [new Error("broken"), "broken"],
