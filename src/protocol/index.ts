@@ -40,7 +40,7 @@ export {
 } from "./document-name.ts";
 export { controlChannel, decodeFrame, encodeFrame, type FramePart, partBytes } from "./frame.ts";
 export * from "./gate/index.ts";
-export { copyJson, isJson, type Json, type JsonObject, parseJson } from "./json.ts";
+export { copyJson, freezeJson, isJson, type Json, type JsonObject, parseJson } from "./json.ts";
 export { jsonBytes } from "./json-size.ts";
 export {
   creditEveryBytes,

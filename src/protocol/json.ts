@@ -62,6 +62,14 @@ export function copyJson(
   return copy;
 }
 
+/** Freezes plain JSON with all that is in it, and returns it. What is frozen already is taken to be so throughout. */
+export function freezeJson<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null || Object.isFrozen(value)) return value;
+  if (Array.isArray(value)) for (const element of value) freezeJson(element);
+  else for (const key in value) freezeJson(value[key]);
+  return Object.freeze(value);
+}
+
 /** JSON has no sign on zero. */
 function withoutMinusZero(value: number): number {
   return value + 0;

@@ -5,8 +5,8 @@ import { comparePlaces, type HistoryCursor, placeOf } from "./history-order.ts";
 /**
  * Where a consumer that nobody has opened before begins in the lanes that are there: with all that retention has kept
  * (`start`), with what is live of it (`live`: about the newest 1,024 entries of each lane), with what comes from now on
- * (`now`), with what was said at a `time` or later, in milliseconds since the epoch, or behind the record of `room.history`
- * that gave a `cursor`, the oldest first.
+ * (`now`), with what was said at a `time` or later, in milliseconds since the epoch (one that is yet to come is as `now`), or
+ * behind the record of `room.history` that gave a `cursor`, the oldest first.
  */
 export type MessageStart =
   | "start"

@@ -72,8 +72,8 @@ describe("whose registers move a consumer", () => {
     const { positions, record } = open(world, group === undefined ? {} : { group });
     positions.caughtUp();
     claim(world, id, over);
-    expect(positions.learn(id)).toBe(moves);
-    expect(positions.learn(id)).toBe(false);
+    expect(positions.learn(id).length > 0).toBe(moves);
+    expect(positions.learn(id)).toEqual([]);
     positions.publish();
     expect(positions.cursor(planner).record()).toEqual(moves ? everything : { below: 0, pages: {} });
     expect(record()?.lanes[planner]).toEqual(moves ? everything : undefined);

@@ -151,6 +151,14 @@ describe("sending", () => {
     expect([sent(), refs.puts]).toEqual([[], []]);
   });
 
+  it.each([null, undefined, "QUERY"])(
+    "MSG-139: %s is no message, and is refused with a code",
+    async (given) => {
+      const { outbox } = await setUp();
+      await expect(outbox.send(given as never)).rejects.toMatchObject({ code: "messaging/invalid-message" });
+    },
+  );
+
   it("MSG-17: content and metadata of 32 levels are sent and read", async () => {
     const { outbox, sent } = await setUp();
     let deep: unknown = 1;

@@ -130,7 +130,7 @@ describe("the schedule", () => {
     };
     const { failed } = fc.check(
       fc.property(options, steps, (given, script) => follow(broken, given, script)),
-      { numRuns: 500 },
+      { numRuns: 10_000 },
     );
     expect(failed).toBe(true);
   });

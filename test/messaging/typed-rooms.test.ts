@@ -58,6 +58,40 @@ describe("rooms with message types", () => {
     await stores.close();
   });
 
+  it("MSG-138: what a handler is given is everybody's, by value or by reference, and can't be changed", async () => {
+    const { persistence, openTabChannel } = createBrowser();
+    const clock = createManualClock();
+    const policies = { big: { kind: "always-reference" } as const };
+    const platform = { clock, persistence, openTabChannel, openReferences };
+    const room = await openRoom("orders", { policies, platform });
+    const shop = await room.agent("shop");
+    const store = await room.agent("store");
+    const outcomes: unknown[] = [];
+    store.onMessage({}, ({ content, metadata }) => {
+      const { items } = content as { items: string[] };
+      for (const change of [() => items.sort(), () => Object.assign(metadata ?? {}, { seen: true })]) {
+        try {
+          outcomes.push(change());
+        } catch (failure) {
+          outcomes.push(failure instanceof TypeError);
+        }
+      }
+    });
+    const content = { items: ["tea", "milk"] };
+    for (const type of ["small", "big"]) {
+      await shop.send({ to: "store", type, content, metadata: { team: "x" } });
+    }
+    await until(() => {
+      clock.advance(100);
+      return outcomes.length === 4;
+    }, "both");
+    expect(outcomes).toEqual([true, true, true, true]);
+    expect(room.messages.get()[0]).toMatchObject({ content, metadata: { team: "x" } });
+    // The sender's own objects stay its own.
+    expect(content.items.sort()).toEqual(["milk", "tea"]);
+    await room.close();
+  });
+
   it("MSG-85: a room with two definitions of one type does not open", async () => {
     const { persistence } = createBrowser();
     const opening = openRoom("orders", { messages: [old, now], platform: { persistence, openReferences } });

@@ -25,7 +25,7 @@ export interface MessagesFlockOptions {
 }
 
 /** Problems that are to be. */
-const expected = /^messaging\/(handler-failed|dead-letter)$/;
+const expected = /^(messaging\/(handler-failed|dead-letter)|refstore\/unavailable)$/;
 /** Longer than a share takes to settle with those who have just come. */
 const calmMs = 3_000;
 /** Longer than sealing rests after an opening. */

@@ -36,8 +36,10 @@ export interface ConsumerPositions {
   place(lane: string, signal: AbortSignal): Promise<void> | undefined;
   /** When the consumer began, where what was said before in a lane is none of its business; else undefined. */
   beganAt(lane: string): number | undefined;
-  /** Takes over what another writer's register says of this very consumer; tells whether that was news. */
-  learn(writer: string): boolean;
+  /** Whether it is known if anybody opened the consumer before: before that no new lane is placed. */
+  readonly isKnown: boolean;
+  /** Takes over what another writer's register says of this very consumer; gives the lanes of which that was news. */
+  learn(writer: string): readonly string[];
   /** The agent's other registers are known, as far as they can be told. */
   caughtUp(): void;
   publish(): void;
@@ -86,15 +88,15 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
     return consumer?.group === group && (group !== undefined || agentOf(id) === agent) ? consumer : undefined;
   }
 
-  function learn(id: string): boolean {
+  function learn(id: string): readonly string[] {
     const consumer = sharedBy(id);
-    if (!consumer) return false;
+    if (!consumer) return [];
     isNew = false;
-    let isNews = false;
+    const news: string[] = [];
     for (const [lane, position] of Object.entries(consumer.lanes)) {
-      if (!isGone(lane) && cursorOf(lane).learn(position)) isNews = true;
+      if (!isGone(lane) && cursorOf(lane).learn(position)) news.push(lane);
     }
-    return isNews;
+    return news;
   }
 
   function cursorOf(lane: string): LaneCursor {
@@ -102,7 +104,16 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
     if (present) return present;
     const made = createLaneCursor();
     cursors.set(lane, made);
+    if (isSettled) learnLane(lane, made);
     return made;
+  }
+
+  /** A register may tell of a lane before anything of the lane has come. */
+  function learnLane(lane: string, cursor: LaneCursor): void {
+    for (const id of documents.registers().keys()) {
+      const position = sharedBy(id)?.lanes[lane];
+      if (position) cursor.learn(position);
+    }
   }
 
   function hasBegun(lane: string): boolean {
@@ -205,6 +216,9 @@ export function createConsumerPositions(options: ConsumerPositionsOptions): Cons
     },
     place: (lane, signal) => (unplaced.has(lane) ? seek(lane, signal) : undefined),
     beganAt: (lane) => (isNew && !hasBegun(lane) ? since : undefined),
+    get isKnown() {
+      return isNew !== undefined;
+    },
     learn,
     caughtUp() {
       isNew ??= true;

@@ -62,8 +62,10 @@ export interface ConsumerOptions extends ConsumerDelivery {
 
 /** Pages that are held for a consumer past its position, of each lane: what is past them is read from history. */
 const heldPages = 8;
-/** Handlers that do not wait are called for so long before others get a turn. */
+/** Handlers that do not wait are called for so long before others get a turn; so are such turns, one after the other, ... */
 const longestTurnMs = 8;
+/** ... where they are so many: who waits for the network or the disk in between lets others have it anyway. */
+const turnsAtOnce = 32;
 
 /**
  * Opens a durable consumer: every matching message is handled at least once or given up as a dead letter, by one of the
@@ -83,7 +85,10 @@ export function openConsumer(options: ConsumerOptions): Undo {
   const deliveries = new Map<string, LaneDelivery>();
   /** The marks of each lane, as they were last heard. */
   const marked = new Map<string, string>();
-  const timer = createTimer(clock, queue);
+  const timer = createTimer(clock, () => {
+    turns = 0;
+    queue();
+  });
   const schedule = createSchedule<LaneDelivery>({ order, maxInFlight, maxWaiting: maxAhead });
   const share = createShare({ name, group, order, writer, documents });
   const lanes = createConsumerLanes({
@@ -107,10 +112,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     since: clock.now(),
     writer,
     documents,
-    onForgotten(id) {
-      const lane = lanes.forget(id);
-      if (lane) dirty.delete(lane);
-    },
+    onForgotten: forget,
   });
   const publisher = createPublisher(clock, () => {
     handling.count();
@@ -126,7 +128,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     writer,
     history: documents.history,
     clock,
-    now: timer.now,
+    timer,
     schedule,
     publisher,
     resolve: options.resolve,
@@ -161,6 +163,9 @@ export function openConsumer(options: ConsumerOptions): Undo {
   let caughtUp = resumed;
   let isQueued = false;
   let isClosed = false;
+  /** Turns since others had one for certain, and when the first of them was. */
+  let turns = 0;
+  let sinceMs = 0;
   if (resumed) positions.caughtUp();
 
   function wake(lane: ConsumerLane): void {
@@ -171,6 +176,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
   }
 
   function wakeAll(): void {
+    if (isClosed) return;
     for (const id of documents.log.writers()) wake(lanes.of(id));
     for (const id of documents.registers().keys()) wake(lanes.of(id));
   }
@@ -184,10 +190,11 @@ export function openConsumer(options: ConsumerOptions): Undo {
 
   function turn(): void {
     if (isClosed) return;
-    const untilMs = clock.now() + longestTurnMs;
+    const startMs = clock.now();
+    if (turns++ === 0) sinceMs = startMs;
     const now = timer.now();
     handling.endOverdue(now);
-    let isOver = false;
+    let isOver = turns > turnsAtOnce && startMs - sinceMs >= longestTurnMs;
     while (!isOver && !isClosed) {
       for (const lane of dirty) {
         dirty.delete(lane);
@@ -196,7 +203,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
       const delivery = schedule.take(now);
       if (!delivery) break;
       begin(delivery);
-      isOver = clock.now() >= untilMs;
+      isOver = clock.now() - startMs >= longestTurnMs;
     }
     isQueued = false;
     if (isClosed) return;
@@ -223,14 +230,29 @@ export function openConsumer(options: ConsumerOptions): Undo {
 
   /** Another writer has handled it, or will. */
   function drop(delivery: LaneDelivery): void {
-    schedule.finish(delivery);
+    handling.drop(delivery);
     deliveries.delete(delivery.id);
     wake(delivery.lane);
   }
 
-  function pass({ id, lane, entry: { page, index } }: LaneDelivery): void {
-    deliveries.delete(id);
+  /** A lane has departed: should it come back, nothing of it is in anybody's hands. */
+  function forget(id: string): void {
+    marked.delete(id);
+    const lane = lanes.forget(id);
+    if (!lane) return;
+    dirty.delete(lane);
+    for (const delivery of deliveries.values()) {
+      if (delivery.lane !== lane) continue;
+      if (delivery.slot) drop(delivery);
+      else deliveries.delete(delivery.id);
+    }
+  }
+
+  function pass(delivery: LaneDelivery): void {
+    const { id, lane, entry } = delivery;
     if (lane.isGone) return;
+    const { page, index } = entry;
+    deliveries.delete(id);
     positions.cursor(lane.id).pass(lane.supply.pages(), page, index, index + 1);
     lane.hasMoved = true;
     dirty.add(lane);
@@ -258,9 +280,11 @@ export function openConsumer(options: ConsumerOptions): Undo {
       wake(lane);
     }
     if (id === writer.id || !share.isPeer(id)) return;
-    share.changed();
-    if (positions.learn(id)) dropPassed();
-    wakeAll();
+    const wasKnown = positions.isKnown;
+    const news = positions.learn(id);
+    if (news.length > 0) dropPassed();
+    if (share.look(id) || !wasKnown) wakeAll();
+    else for (const lane of news) wake(lanes.of(lane));
   }
 
   /** Whether the consumer is shortly before an entry. What is written here is sealed all the same, and read back. */
@@ -286,8 +310,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
       if (isOnline) queueMicrotask(retry);
     }),
     documents.presence.others.subscribe(() => {
-      share.changed();
-      wakeAll();
+      if (share.look()) wakeAll();
     }),
     options.onCancelled?.(({ id }) => {
       for (const delivery of deliveries.values()) if (delivery.messageId === id) handling.cancel(delivery);
@@ -295,6 +318,7 @@ export function openConsumer(options: ConsumerOptions): Undo {
     }) ?? (() => undefined),
   ];
   void documents.caughtUp.then(() => {
+    if (isClosed) return;
     caughtUp = true;
     positions.caughtUp();
     wakeAll();

@@ -5,7 +5,7 @@ import type { Attempt } from "./handler-context.ts";
 import type { LaneCursor } from "./lane-cursor.ts";
 import type { LanePage } from "./position.ts";
 import type { Job, LaneLoad } from "./schedule.ts";
-import type { Wanted } from "./wanted.ts";
+import type { Wanted } from "./offering.ts";
 
 /** A lane as the deliveries of its messages need it. */
 export interface DeliveryLane extends LaneLoad {

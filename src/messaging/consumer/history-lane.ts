@@ -1,4 +1,4 @@
-import { FlockError, isFlockError, timestampToMs } from "../../base/index.ts";
+import { isFlockError, timestampToMs } from "../../base/index.ts";
 import type { Documents, LoggedPage } from "../../crdt/index.ts";
 import {
   comparePages,
@@ -48,8 +48,6 @@ export interface LaneReading {
   ahead(position: LanePosition): number;
   /** Lets go of what was read; tells whether there was something. */
   rest(): boolean;
-  /** Ends what is being read, which rejects. */
-  close(): void;
 }
 
 export interface LaneReadingOptions {
@@ -57,14 +55,13 @@ export interface LaneReadingOptions {
   documents: Pick<Documents, "log" | "history">;
   /** Shared among lanes, so that many of them do not fetch at once. */
   turns: Turns;
+  /** Of the lane's own, because Node warns of a leak where eleven lanes listen to one; made when history is read. */
+  signal(): AbortSignal;
 }
 
 /** Creates the reading of a lane; it fetches nothing before it is asked to. */
-export function createLaneReading({ lane, documents, turns }: LaneReadingOptions): LaneReading {
+export function createLaneReading({ lane, documents, turns, signal }: LaneReadingOptions): LaneReading {
   const { log, history } = documents;
-  /** Of its own, because Node warns of a leak where eleven lanes listen to one. */
-  const lifetime = new AbortController();
-  const { signal } = lifetime;
   let source: AsyncIterator<LoggedPage> | undefined;
   /** What was brought of it that is not done yet, in order. */
   let sealed: LoggedPage[] = [];
@@ -111,7 +108,7 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
   async function next(from: number): Promise<LoggedPage | undefined> {
     if (!source) {
       openedAt = history.marks(lane)?.low ?? 0;
-      source = history.pagesFrom(lane, { from, signal })[Symbol.asyncIterator]();
+      source = history.pagesFrom(lane, { from, signal: signal() })[Symbol.asyncIterator]();
     }
     const open = source;
     const { done, value } = await turns.run(() => open.next());
@@ -142,7 +139,7 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
   /** Whether what is kept begins before a time, and so all that is lost was said before it. */
   async function startsBefore(ms: number, live: LoggedPage | undefined, number: number): Promise<boolean> {
     const page = live ?? log.pages(lane).find(({ name }) => name.number === number);
-    const { entries } = page ?? (await turns.run(() => history.page(lane, number, { signal })));
+    const { entries } = page ?? (await turns.run(() => history.page(lane, number, { signal: signal() })));
     return entries[0] !== undefined && timestampToMs(entries[0].clock) < ms;
   }
 
@@ -158,12 +155,12 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
     if (headName && headName.number === below - 1) return { page: headName, length: head.length };
     if (live) return live.previous;
     if (below >= low) return log.pages(lane).find(({ name }) => name.number === below)?.previous;
-    return (await turns.run(() => history.page(lane, below, { signal }))).previous;
+    return (await turns.run(() => history.page(lane, below, { signal: signal() }))).previous;
   }
 
   async function isOfChain(name: PageName): Promise<boolean> {
     try {
-      const page = await turns.run(() => history.page(lane, name.number, { signal }));
+      const page = await turns.run(() => history.page(lane, name.number, { signal: signal() }));
       return comparePages(page.name, name) === 0;
     } catch (failure) {
       if (!isFlockError(failure, "crdt/history-lost")) throw failure;
@@ -173,7 +170,7 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
 
   /** A chain that does not reach back to the position, although retention did not take it, was not sealed from there. */
   async function firstReachable(from: number): Promise<number | undefined> {
-    for await (const { name } of history.pagesFrom(lane, { signal }))
+    for await (const { name } of history.pagesFrom(lane, { signal: signal() }))
       if (name.number > from) return name.number;
     return undefined;
   }
@@ -226,9 +223,5 @@ export function createLaneReading({ lane, documents, turns }: LaneReadingOptions
     },
     ahead: (position) => notDone(position).length,
     rest,
-    close() {
-      lifetime.abort(new FlockError("crdt/closed", `The reading of ${lane} has ended.`));
-      rest();
-    },
   };
 }

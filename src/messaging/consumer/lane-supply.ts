@@ -55,8 +55,8 @@ const patience = 3;
 /** Creates the supply of a lane; it fetches nothing before it is asked to. */
 export function createLaneSupply(options: LaneSupplyOptions): LaneSupply {
   const { lane, documents, positions, turns, clock, onGap, consumer, agent, onBrought, onProblem } = options;
-  const reading: LaneReading = createLaneReading({ lane, documents, turns });
-  const lifetime = new AbortController();
+  let lifetime: AbortController | undefined;
+  const reading: LaneReading = createLaneReading({ lane, documents, turns, signal });
   /** Ends what is waited for. */
   const ends = createEmitter<void>();
   const told = new Set<string>();
@@ -64,6 +64,11 @@ export function createLaneSupply(options: LaneSupplyOptions): LaneSupply {
   let isClosed = false;
   let failures = 0;
   let gapAttempts = 0;
+
+  function signal(): AbortSignal {
+    lifetime ??= new AbortController();
+    return lifetime.signal;
+  }
 
   async function bring(): Promise<void> {
     if (!reading.isJudged) await reading.judge();
@@ -160,7 +165,7 @@ export function createLaneSupply(options: LaneSupplyOptions): LaneSupply {
     bring: () => begin(bring),
     place() {
       if (isBringing || isClosed) return;
-      const placing = positions.place(lane, lifetime.signal);
+      const placing = positions.place(lane, signal());
       if (placing) begin(() => placing);
     },
     ahead: () => reading.ahead(positions.at(lane)),
@@ -169,8 +174,8 @@ export function createLaneSupply(options: LaneSupplyOptions): LaneSupply {
     retry: () => ends.emit(),
     close() {
       isClosed = true;
-      lifetime.abort(new FlockError("crdt/closed", `The consumer ${consumer} of ${agent} has stopped.`));
-      reading.close();
+      lifetime?.abort(new FlockError("crdt/closed", `The consumer ${consumer} of ${agent} has stopped.`));
+      reading.rest();
       ends.emit();
     },
   };

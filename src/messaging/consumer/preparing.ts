@@ -109,7 +109,7 @@ export function createPreparing<D extends Delivery>(options: PreparingOptions<D>
 
   function takeHand(delivery: D): void {
     waiting.delete(delivery);
-    const { expiresAt } = delivery.message ?? {};
+    const expiresAt = delivery.isRedriven ? undefined : delivery.message?.expiresAt;
     schedule.defer(
       delivery,
       expiresAt === undefined ? Number.POSITIVE_INFINITY : timer.whenWallIs(expiresAt),

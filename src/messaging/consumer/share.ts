@@ -10,10 +10,10 @@ export interface Share {
   mayHold(lane: string): boolean;
   /** Whether what an entry brings is this writer's: a message, or the id of one that it asks to handle again. */
   isMine(entry: Pick<Entry, "id" | "writer">, messageId: string, message: Message | undefined): boolean;
-  /** Whether another writer's register or presence bears on it. */
+  /** Whether another writer's register bears on it. */
   isPeer(writer: string): boolean;
-  /** Somebody came, went, or changed what is consumed. */
-  changed(): void;
+  /** Looks at who is here and consumes anew; tells whether those are others than before. `writer` has come or changed. */
+  look(writer?: string): boolean;
 }
 
 export interface ShareOptions {
@@ -24,43 +24,55 @@ export interface ShareOptions {
   documents: Pick<Documents, "presence" | "register" | "registers" | "isHere" | "log">;
 }
 
+/** To pick costs a hash for each writer that is here: so many picks are kept, about a megabyte. */
+const maxPicked = 10_000;
+
 /** Creates the share of a writer. */
 export function createShare({ name, group, order, writer, documents }: ShareOptions): Share {
-  let present: readonly string[] | undefined;
-  let presentTo: string | undefined;
+  let present: readonly string[] = [];
+  /** Writers of this replica, open now or before. */
+  const own = new Set<string>();
   const picked = new Map<string, boolean>();
+  const prefix = `${agentOf(writer.id)}.`;
+  for (const id of documents.registers().keys()) if (documents.isHere(id)) own.add(id);
 
   function isPeer(id: string): boolean {
-    return group !== undefined || agentOf(id) === agentOf(writer.id);
+    return group !== undefined || id.startsWith(prefix);
   }
 
   function serves(id: string): boolean {
     return id === writer.id || (isPeer(id) && isServed(documents.register(id)?.consumers[name], group));
   }
 
+  function look(id?: string): boolean {
+    if (id !== undefined && documents.isHere(id)) own.add(id);
+    const now = new Set([writer.id]);
+    for (const each of own) if (documents.isHere(each) && serves(each)) now.add(each);
+    for (const { writers } of documents.presence.others.get()) {
+      for (const each of writers) if (serves(each)) now.add(each);
+    }
+    if (now.size === present.length && present.every((each) => now.has(each))) return false;
+    present = [...now];
+    picked.clear();
+    return true;
+  }
+
   /** The writers that are here and consume under this name. */
   function candidates(): readonly string[] {
-    if (present && presentTo === writer.id) return present;
-    presentTo = writer.id;
-    picked.clear();
-    const here = [...documents.registers().keys()].filter(documents.isHere);
-    const elsewhere = documents.presence.others.get().flatMap(({ writers }) => writers);
-    present = [...new Set([writer.id, ...[...here, ...elsewhere].filter(serves)])];
+    // This one may be another by now.
+    if (!present.includes(writer.id)) look();
     return present;
   }
 
+  /** By lane or by message; each is asked about again whenever its lane is looked at. */
   function isPicked(key: string): boolean {
     const all = candidates();
-    return all.length === 1 || pick(all, key) === writer.id;
-  }
-
-  /** Of lanes there are few, and each is asked about for each of its messages. */
-  function isPickedForLane(lane: string): boolean {
-    candidates();
-    const before = picked.get(lane);
+    if (all.length === 1) return true;
+    const before = picked.get(key);
     if (before !== undefined) return before;
-    const isMine = isPicked(lane);
-    picked.set(lane, isMine);
+    if (picked.size >= maxPicked) picked.clear();
+    const isMine = pick(all, key) === writer.id;
+    picked.set(key, isMine);
     return isMine;
   }
 
@@ -71,15 +83,13 @@ export function createShare({ name, group, order, writer, documents }: ShareOpti
   }
 
   return {
-    mayHold: (lane) => order === "none" || isPickedForLane(lane),
+    mayHold: (lane) => order === "none" || isPicked(lane),
     isMine(entry, messageId, message) {
       const addressee = message && addresseeOf(message, entry.id);
       if (addressee !== undefined) return addressee === writer.id;
-      return order === "lane" ? isPickedForLane(entry.writer) : isPicked(messageId);
+      return isPicked(order === "lane" ? entry.writer : messageId);
     },
     isPeer,
-    changed() {
-      present = undefined;
-    },
+    look,
   };
 }

@@ -20,7 +20,7 @@ export type TypeName = string | { readonly type: string };
 
 /** Which messages a handler takes. */
 export interface MessageFilter {
-  /** Only of this type, or of one of these; default every type but those of services' calls, `service.<name>`. */
+  /** Only of this type, or of one of these. Default every type, but no calls of services, `service.<name>`. */
   type?: TypeName | readonly TypeName[];
   /**
    * Messages to topics of this pattern instead of those that name the agent: `*` stands for one word, `>` at the end for

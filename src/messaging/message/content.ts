@@ -1,5 +1,5 @@
 import { FlockError, fromUtf8 } from "../../base/index.ts";
-import { type Json, parseJson, type Reference } from "../../protocol/index.ts";
+import { freezeJson, type Json, parseJson, type Reference } from "../../protocol/index.ts";
 import type { LayeredStore } from "../../refstore/index.ts";
 import type { Message, ReceivedMessage } from "./message.ts";
 import type { MessageTypes } from "./message-types.ts";
@@ -46,7 +46,7 @@ function contentOf(
     // Reported below together with text that is no JSON.
   }
   const content = text === undefined ? undefined : parseJson(text);
-  if (content !== undefined) return content;
+  if (content !== undefined) return freezeJson(content);
   throw new FlockError("messaging/invalid-message", `The content of ${id} says it is JSON and is not.`, {
     details: { path: "content", reference },
   });

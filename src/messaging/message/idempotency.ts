@@ -176,7 +176,11 @@ export function createIdempotencyIndex(documents: Documents): IdempotencyIndex {
   /** A key lasts as long as its lane. */
   function isKept({ id }: Known): boolean {
     const address = parseEntryId(id);
-    return address !== undefined && address.page.number >= (history.marks(address.writer)?.first ?? 0);
+    if (!address) return false;
+    const { writer, page } = address;
+    const marks = history.marks(writer);
+    // Of a lane that has departed nothing is left to wait for.
+    return marks ? page.number >= marks.first : log.pages(writer).length > 0;
   }
 
   return {

@@ -3,6 +3,7 @@ import { FlockError, timestampToMs } from "../../base/index.ts";
 import type { Entry } from "../../crdt/index.ts";
 import {
   copyMessageBody,
+  freezeJson,
   type Json,
   type JsonObject,
   type MessageBody,
@@ -12,7 +13,7 @@ import {
   type Reference,
 } from "../../protocol/index.ts";
 
-/** A message as its lane holds it. */
+/** A message as its lane holds it, frozen. */
 export interface Message {
   /** `writer/page/index`: unique in the room, for good. */
   readonly id: string;
@@ -63,8 +64,8 @@ const writerPattern = /^[^.]+\.[^.]+\.[^.]+$/;
 
 /**
  * Reads the message of an entry; undefined where it holds none, or one that does not fit the schema. Fields that a later
- * minor version of the schema has are dropped; another major version is not read. Each call reads anew: to keep what was
- * read by its entry would cost three readings.
+ * minor version of the schema has are dropped; another major version is not read. It is frozen, with all that is in it.
+ * Each call reads anew: to keep what was read by its entry would cost three readings.
  */
 export function readMessage({ kind, id, writer, clock, body }: Entry): Message | undefined {
   if (kind !== messageKind) return undefined;
@@ -79,7 +80,8 @@ export function readMessage({ kind, id, writer, clock, body }: Entry): Message |
   const sizeBytes = copyMessageBody(body, message, "drop");
   if (sizeBytes === undefined) return undefined;
   message.sizeBytes = sizeBytes;
-  return Object.freeze(message) as unknown as Message;
+  // What is in it is the log's own: views and others read it too.
+  return freezeJson(message) as unknown as Message;
 }
 
 /**

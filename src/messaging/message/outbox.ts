@@ -94,6 +94,7 @@ export function createOutbox(options: OutboxOptions): Outbox {
   }
 
   function send(message: RoledMessage): Promise<SentMessage> {
+    if (typeof message !== "object" || message === null) throw invalidMessage("", "it is no object");
     const written = types?.write(message.type, message.content) ?? { content: message.content };
     if (written instanceof Promise) return sendChecked(message, written);
     const prepared = prepare(message, written);

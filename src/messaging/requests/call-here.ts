@@ -3,7 +3,7 @@ import type { Documents } from "../../crdt/index.ts";
 import type { Json } from "../../protocol/index.ts";
 import { atDeadline, expired } from "./deadline.ts";
 import type { Exchanges } from "./exchanges.ts";
-import { createProgressReporter, type Progress, tellProgress } from "./progress.ts";
+import { createProgressReporter, type Progress, parseReport, tellProgress } from "./progress.ts";
 import type { ServiceDesk, ServiceOffer } from "./service-desk.ts";
 import type { Executed, Running } from "./service-execution.ts";
 
@@ -80,7 +80,8 @@ export function callHere(
       input,
       from: agent,
       expiresAt,
-      progress: (report) => reporter?.report(report),
+      // Refused as it would be by any other way, also where nobody listens.
+      progress: (report) => (reporter ? reporter.report(report) : void parseReport(report)),
     });
     void run.executed.then((executed) => end() && resolve(executed));
   });

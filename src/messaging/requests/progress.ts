@@ -94,7 +94,12 @@ export function readReport(report: Json): ProgressReport | undefined {
   return parsed.success ? (parsed.data as ProgressReport) : undefined;
 }
 
-function parseReport(report: ProgressReport): ProgressReport {
+/**
+ * A copy of a report that may be told.
+ *
+ * @throws `messaging/invalid-message`
+ */
+export function parseReport(report: ProgressReport): ProgressReport {
   const parsed = z.safeParse(reportSchema, report);
   if (parsed.success) {
     // A report that waits says what it said when it was made; and `undefined` is no JSON.

@@ -119,6 +119,20 @@ describe("messages of the library's own roles", () => {
 });
 
 describe("progress", () => {
+  it("SIG-11: a method's faulty report is refused, whether or not its caller listens", async () => {
+    const { server, client } = await open();
+    server.serve(lab, {
+      echo: (value) => value,
+      run: (_, { progress }) => progress({ done: 2 }),
+    });
+    for (const options of [{}, { onProgress: () => undefined }]) {
+      await expect(client.run(1, options)).rejects.toMatchObject({
+        code: "messaging/request-failed",
+        message: expect.stringContaining("not valid at done"),
+      });
+    }
+  });
+
   it("SIG-11: a report that no signal holds is refused at once, and the delivery settles", async () => {
     const { server, asker, clock, problems } = await open();
     const refused: unknown[] = [];

@@ -87,3 +87,25 @@ it("REQ-32: a reply counts that is here before the request's id is, by the log o
     expect([problems, log.added.size]).toEqual([[], 0]);
   }
 });
+
+it("REQ-40: what was answered by another way before its id was known thinks nothing of a reply; a time-out does", async () => {
+  for (const satisfied of [true, false]) {
+    const { exchanges, sent, bring, problems } = setUp();
+    const exchange = exchanges.begin(
+      { to: "critic", type: "QUERY", content: 1 },
+      {
+        expiresAt: 60_000,
+        onReply: () => expect.unreachable(),
+        onUnreadable: (failure) => expect.unreachable(String(failure)),
+        onFailed: (failure) => expect.unreachable(String(failure)),
+      },
+    );
+    await Promise.resolve();
+    exchange.end({ satisfied });
+    const parent = `${asker}/0-7/0`;
+    const brought = bring({ id: "ben.critic.c1/0-7/0", parent, writer: "ben.critic.c1", from: "ben.critic" });
+    sent(parent);
+    await brought;
+    expect(problems).toEqual(satisfied ? [] : ["messaging/late-reply"]);
+  }
+});

@@ -1,15 +1,19 @@
 import { describe, expect, it, onTestFinished } from "vitest";
 import { type Agent, type FlockError, openRoom } from "../../../src/index.ts";
 import { createGivenUp } from "../../../src/messaging/requests/given-up.ts";
-import type { ConsumerRecord } from "../../../src/protocol/index.ts";
+import type { ConsumerRecord, RegisterRecord } from "../../../src/protocol/index.ts";
 import { createManualClock, until } from "../../refstore/manual-clock.ts";
 import { createWorld } from "../world.ts";
 
 const asker = "ann.asker.a1";
 const server = "ben.server.s1";
 const takesAll: ConsumerRecord = { filter: {}, lanes: {} };
-const register = (consumers: Record<string, ConsumerRecord>) =>
-  ({ version: 1, since: 1, capabilities: [], consumers }) as const;
+const register = (consumers: Record<string, ConsumerRecord>): RegisterRecord => ({
+  version: 1,
+  since: 1,
+  capabilities: [],
+  consumers,
+});
 
 /** A request in a room where a test writes registers and dead letters. */
 function setUp({ to = "ben.server" }: { to?: string } = {}) {
