@@ -229,7 +229,7 @@ test("E2E-49: a new tab of an agent handles nothing of the past, shares what com
   await closed.page.close();
   for (const kill of kills) await kill();
   // Of a tab beside this one that says no goodbye only its silence tells.
-  await first.page.clock.fastForward(76_000);
+  await first.page.clock.runFor(21_000);
   await expect.poll(async () => missing(held, await deliveredIds(first))).toEqual([]);
   const taken = (await deliveries(first)).slice(-held.length);
   expectOnce(

@@ -3,7 +3,7 @@
  * and when a message counts as delivered. Refuses to know sockets, storage, and what the messages are about.
  */
 export { type ConsumerOptions, openConsumer } from "./consumer/consumer.ts";
-export type { ConsumerDelivery } from "./consumer/consumer-delivery.ts";
+export type { ConsumerDelivery } from "./consumer/delivery-rules.ts";
 export { withoutServed } from "./consumer/consumer-positions.ts";
 export type { HandlerContext, MessageHandler } from "./consumer/handler-context.ts";
 export type { LaneGap } from "./consumer/history-lane.ts";

@@ -96,7 +96,7 @@ export interface Agent extends Closable, Pick<Requests, "request" | "requestMany
    * What is sealed is read from history first. `consumer` names the position that is kept; by default the filter does.
    *
    * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `messaging/invalid-filter`,
-   * `messaging/invalid-options`, `room/closed`.
+   * `messaging/invalid-options`, `room/invalid-options` where `from` has a cursor that is none, `room/closed`.
    */
   onMessage(filter: MessageFilter, handler: MessageHandler, options?: OnMessageOptions): Undo;
   /**

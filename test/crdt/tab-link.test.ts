@@ -131,18 +131,18 @@ describe("tabs", () => {
     expect(tab.heard).toEqual([]);
   });
 
-  it("TAB-3: a tab that closes says so; one that crashes is gone after 75 s of silence", () => {
+  it("TAB-3: a tab that closes says so; one that crashes is gone after two probes that it does not answer", () => {
     const bus = createBus();
     const first = openTab(bus, a);
     const second = openTab(bus, b);
     first.heard.length = 0;
     second.link.close();
     expect(first.heard).toEqual(["left B"]);
-    openTab(bus, c);
+    bus.post({ type: "presence", from: c, presence: { session: c, writers: [], awareness: null } });
     first.heard.length = 0;
-    first.clock.advance(70_000);
+    first.clock.advance(19_000);
     expect(first.heard).toEqual([]);
-    first.clock.advance(10_000);
+    first.clock.advance(1_000);
     expect(first.heard).toEqual(["left C"]);
     first.clock.advance(60_000);
     expect(first.heard).toEqual(["left C"]);
@@ -167,6 +167,15 @@ describe("tabs", () => {
       second.clock.advance(5_000);
       first.clock.advance(5_000);
     }
+    expect(new Set(first.heard)).toEqual(new Set(["presence B"]));
+  });
+
+  it("TAB-3: a hidden tab, whose timers hardly run, answers and stays", () => {
+    const bus = createBus();
+    const first = openTab(bus, a);
+    openTab(bus, b);
+    first.heard.length = 0;
+    first.clock.advance(300_000);
     expect(new Set(first.heard)).toEqual(new Set(["presence B"]));
   });
 

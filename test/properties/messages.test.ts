@@ -61,7 +61,7 @@ const watched: MessagesFlockOptions = {
 const modules = {
   union: "../../src/messaging/consumer/position-union.ts",
   position: "../../src/messaging/consumer/position.ts",
-  retries: "../../src/messaging/consumer/consumer-delivery.ts",
+  retries: "../../src/messaging/consumer/delivery-rules.ts",
   letters: "../../src/messaging/delivery/dead-letter-writer.ts",
   wanted: "../../src/messaging/consumer/wanted.ts",
   rendezvous: "../../src/messaging/consumer/rendezvous.ts",

@@ -33,6 +33,8 @@ const tabMessageSchema = z.union([
   }),
   z.object({ type: z.literal("presence"), from: session, presence: presenceSchema }),
   z.object({ type: z.literal("signal"), from: session, to: session, bytes }),
+  /** Asks a tab whether it is still there: any word of it answers. */
+  z.object({ type: z.literal("probe"), from: session, to: session }),
   z.object({ type: z.literal("bye"), from: session }),
 ]);
 
@@ -76,15 +78,18 @@ export interface TabLinkOptions {
   events: TabLinkEvents;
 }
 
-/** A tab says that it lives this often ... */
+/** A tab says that it lives this often. Browsers let a hidden tab's timers run once a minute, but its messages at once ... */
 const beatMs = 5_000;
-/** ... and counts as gone after this long without a word: browsers let a hidden tab's timers run once a minute. */
-const goneAfterMs = 75_000;
+/** ... so one that was silent is probed, at so many beats, and counts as gone where it does not answer. */
+const probes = 2;
+/** A tab that has said something since the last beat. */
+const heard = -1;
 const askAfterMs = 100;
 
 /** Opens the link and asks the other tabs for what this one lacks. */
 export function openTabLink({ name, session: own, clock, openChannel, events }: TabLinkOptions): TabLink {
-  const seenAt = new Map<string, number>();
+  /** The tabs, each with the beats at which it had been silent since the beat before. */
+  const silent = new Map<string, number>();
   let closed = false;
   let cancel: Undo = () => {};
   let cancelAsk: Undo | undefined;
@@ -104,11 +109,11 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
 
   function receive(message: TabMessage): void {
     if (message.type === "bye") {
-      seenAt.delete(message.from);
+      silent.delete(message.from);
       events.left(message.from);
       return;
     }
-    seenAt.set(message.from, clock.now());
+    silent.set(message.from, heard);
     switch (message.type) {
       case "have":
         answer(message.from, new Map(Object.entries(message.documents)));
@@ -127,6 +132,9 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
       case "signal":
         if (message.to === own) events.signalled(message.from, message.bytes);
         break;
+      case "probe":
+        if (message.to === own) post({ type: "presence", from: own, presence: events.own() });
+        break;
     }
   }
 
@@ -140,10 +148,14 @@ export function openTabLink({ name, session: own, clock, openChannel, events }: 
   function beat(): void {
     cancel = clock.after(beatMs, () => {
       post({ type: "presence", from: own, presence: events.own() });
-      for (const [session, at] of seenAt) {
-        if (clock.now() - at < goneAfterMs) continue;
-        seenAt.delete(session);
-        events.left(session);
+      for (const [session, beats] of silent) {
+        silent.set(session, beats + 1);
+        if (beats === heard) continue;
+        if (beats < probes) post({ type: "probe", from: own, to: session });
+        else {
+          silent.delete(session);
+          events.left(session);
+        }
       }
       beat();
     });

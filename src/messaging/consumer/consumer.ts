@@ -1,3 +1,21 @@
+/**
+ * A consumer, from the lanes to its handler:
+ *
+ * - What is there: `consumer-lanes.ts` has the lanes, each with a `lane-supply.ts` that joins what is live to what
+ *   `history-lane.ts` reads of the sealed part, a few lanes at a time (`history-turns.ts`).
+ * - What is done: `consumer-positions.ts` keeps a `lane-cursor.ts` for each lane, joins what other writers' registers say
+ *   (`position-union.ts`), and publishes when `publisher.ts` says so; `position.ts` reads a position against the pages at
+ *   hand, `ranges.ts` is its arithmetic, `history-start.ts` finds where a new consumer begins.
+ * - What is next: `offering.ts` walks a lane from its cursor, and makes a `delivery.ts` of each entry that the filter takes
+ *   and that `share.ts` (by `rendezvous.ts`) says is this writer's; `schedule.ts` (on a `heap.ts`) picks the most urgent.
+ * - What becomes of it: `handling.ts` takes it from there, by the `delivery-rules.ts`. `preparing.ts` has its content come,
+ *   `stored-counts.ts` counts it on disk where the page may die of it, the handler says its word through
+ *   `handler-context.ts`, and `giving-up.ts` writes the letter of one that is not handled.
+ *
+ * This file turns the wheel: whatever happens marks lanes to be looked at and queues a turn, and a turn looks at them, fills
+ * free hands, and sets the one `timer.ts` to what is next. A delivery is waiting (it has a slot in the schedule), or in hand
+ * (while it is prepared, counted or handled), or being given up; it ends when the position passes its entry.
+ */
 import type { Clock, FlockError, Undo } from "../../base/index.ts";
 import type { Documents, Entry, Pen } from "../../crdt/index.ts";
 import {
@@ -10,10 +28,10 @@ import {
 import { compileFilter, declaredOf, type MessageFilter } from "../filter/filter.ts";
 import type { Message, ReceivedMessage } from "../message/message.ts";
 import type { Responder } from "../requests/responder.ts";
-import { type ConsumerDelivery, deliveryRules } from "./consumer-delivery.ts";
 import { type ConsumerLane, createConsumerLanes } from "./consumer-lanes.ts";
 import { createConsumerPositions } from "./consumer-positions.ts";
 import type { Delivery } from "./delivery.ts";
+import { type ConsumerDelivery, deliveryRules } from "./delivery-rules.ts";
 import type { MessageHandler } from "./handler-context.ts";
 import { createHandling, type HandlingOptions } from "./handling.ts";
 import type { ConsumerStart } from "./history-start.ts";

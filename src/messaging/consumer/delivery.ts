@@ -3,9 +3,9 @@ import { type DeadLetterBody, defaultPriority } from "../../protocol/index.ts";
 import type { Message } from "../message/message.ts";
 import type { Attempt } from "./handler-context.ts";
 import type { LaneCursor } from "./lane-cursor.ts";
+import type { Wanted } from "./offering.ts";
 import type { LanePage } from "./position.ts";
 import type { Job, LaneLoad } from "./schedule.ts";
-import type { Wanted } from "./offering.ts";
 
 /** A lane as the deliveries of its messages need it. */
 export interface DeliveryLane extends LaneLoad {

@@ -3,14 +3,14 @@ import type { Pen } from "../../crdt/index.ts";
 import type { DeadLetterBody } from "../../protocol/index.ts";
 import type { Message, ReceivedMessage } from "../message/message.ts";
 import type { Responder } from "../requests/responder.ts";
-import { type DeliveryRules, retryAfterMs } from "./consumer-delivery.ts";
-import { createCounted } from "./counted.ts";
 import type { Delivery, Verdict } from "./delivery.ts";
+import { type DeliveryRules, retryAfterMs } from "./delivery-rules.ts";
 import { createGivingUp, exhausted } from "./giving-up.ts";
 import { acknowledged, createAttempt, type MessageHandler, type Word } from "./handler-context.ts";
 import { createPreparing, type PreparingOptions } from "./preparing.ts";
 import type { Publisher } from "./publisher.ts";
 import type { Schedule } from "./schedule.ts";
+import { createStoredCounts } from "./stored-counts.ts";
 
 /** Handles what the schedule puts into its hands, and says what became of it. */
 export interface Handling<D extends Delivery> {
@@ -64,7 +64,8 @@ const lostLetterMs = 1_000;
 
 /** Creates the handling of a consumer's messages. */
 export function createHandling<D extends Delivery>(options: HandlingOptions<D>): Handling<D> {
-  const { name, agent, rules, handler, responder, where, writer, clock, timer, schedule, publisher } = options;
+  const { name, agent, rules, handler, responder, where, writer, clock, timer, schedule, publisher } =
+    options;
   const { cancelled, onDone, onChange, onProblem } = options;
   const { now } = timer;
   /** What handlers have in hand, by when they must have said something; in the order of that. */
@@ -82,7 +83,16 @@ export function createHandling<D extends Delivery>(options: HandlingOptions<D>):
     },
   });
   const { order, maxDeliver } = rules;
-  const counted = createCounted<D>({ order, maxDeliver, writer, clock, publisher, count, begin, onChange });
+  const counted = createStoredCounts<D>({
+    order,
+    maxDeliver,
+    writer,
+    clock,
+    publisher,
+    count,
+    begin,
+    onChange,
+  });
   const doom = createGivingUp<D>({
     name,
     agent,

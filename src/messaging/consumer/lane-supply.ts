@@ -1,8 +1,8 @@
 import { type Clock, createEmitter, FlockError, isFlockError } from "../../base/index.ts";
 import type { Documents } from "../../crdt/index.ts";
 import type { PageName } from "../../protocol/index.ts";
-import { retryAfterMs } from "./consumer-delivery.ts";
 import type { ConsumerPositions } from "./consumer-positions.ts";
+import { retryAfterMs } from "./delivery-rules.ts";
 import { createLaneReading, type LaneGap, type LaneReading } from "./history-lane.ts";
 import type { Turns } from "./history-turns.ts";
 import type { LanePage } from "./position.ts";

@@ -6,7 +6,7 @@ import type { Delivery } from "./delivery.ts";
 import type { Publisher } from "./publisher.ts";
 
 /** Deliveries that are counted in the register, on disk, before they begin: their page may die of them. */
-export interface Counted<D extends Delivery> {
+export interface StoredCounts<D extends Delivery> {
   /** Whether a delivery is to be one, where it is not the message's first or its lane's first ones here. */
   isNeeded(delivery: D): boolean;
   add(delivery: D, received: ReceivedMessage): void;
@@ -17,7 +17,7 @@ export interface Counted<D extends Delivery> {
   close(): void;
 }
 
-export interface CountedOptions<D extends Delivery> {
+export interface StoredCountsOptions<D extends Delivery> {
   order: "lane" | "none";
   maxDeliver: number;
   writer: Pick<Pen, "flush">;
@@ -36,7 +36,7 @@ const aloneFrom = 3;
 const aloneMs = 1_000;
 
 /** Creates the counting of a consumer's deliveries. */
-export function createCounted<D extends Delivery>(options: CountedOptions<D>): Counted<D> {
+export function createStoredCounts<D extends Delivery>(options: StoredCountsOptions<D>): StoredCounts<D> {
   const { order, maxDeliver, writer, clock, publisher, count, begin, onChange } = options;
   // A first delivery is nobody's to suspect.
   const suspectFrom = Math.max(2, Math.min(aloneFrom, maxDeliver));
