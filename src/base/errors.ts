@@ -53,6 +53,7 @@ export type ErrorCode =
   | "messaging/handler-failed"
   | "messaging/consumer-exists"
   | "messaging/consumer-name-required"
+  | "messaging/too-many-consumers"
   | "messaging/gap"
   | "messaging/invalid-content"
   | "messaging/invalid-options"

@@ -102,6 +102,7 @@ export {
   maxCapabilities,
   maxCapabilityLength,
   maxConsumerNameLength,
+  maxConsumers,
   type RegisterRecord,
   registerRecordSchema,
 } from "./register.ts";

@@ -32,6 +32,8 @@ const lanePositionSchema = z.strictObject({
 /** How far a consumer is in one lane: bytes that do not grow with the lane. */
 export type LanePosition = z.infer<typeof lanePositionSchema>;
 
+/** Consumers that one register may name: each replica of a room reads them all. */
+export const maxConsumers = 256;
 /** A name that a filter gives, of the longest topic and type, fits. */
 export const maxConsumerNameLength = 640;
 
@@ -121,7 +123,9 @@ export const registerRecordSchema = z.strictObject({
     .check(z.maxLength(maxCapabilities)),
   /** Milliseconds since the epoch when this writer first opened. */
   since: z.int().check(z.nonnegative()),
-  consumers: z.record(z.string().check(z.maxLength(maxConsumerNameLength)), consumerSchema),
+  consumers: z
+    .record(z.string().check(z.maxLength(maxConsumerNameLength)), consumerSchema)
+    .check(z.refine((consumers) => Object.keys(consumers).length <= maxConsumers, "too many consumers")),
   /** Absent while nothing of the lane is sealed. */
   lane: z.optional(laneMarksSchema),
   /** Milliseconds since the epoch when this writer was last open, to the day: what retention counts from. */

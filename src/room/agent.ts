@@ -33,6 +33,7 @@ import {
   openConsumer,
   type ReceivedMessage,
   type Requests,
+  type RoledMessage,
   readMessage,
   redrive,
   resolveContent,
@@ -42,6 +43,7 @@ import {
   type StreamWriter,
   withoutServed,
 } from "../messaging/index.ts";
+import { maxConsumers } from "../protocol/index.ts";
 import type { LayeredStore, PolicyManager } from "../refstore/index.ts";
 import { consumerStart, type MessageStart } from "./message-start.ts";
 
@@ -95,7 +97,7 @@ export interface Agent extends Closable, Pick<Requests, "request" | "requestMany
    * delivered again, and after `maxDeliver` deliveries given up as one of `room.deadLetters`.
    * What is sealed is read from history first. `consumer` names the position that is kept; by default the filter does.
    *
-   * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `messaging/invalid-filter`,
+   * @throws `messaging/consumer-exists`, `messaging/consumer-name-required`, `messaging/too-many-consumers`, `messaging/invalid-filter`,
    * `messaging/invalid-options`, `room/invalid-options` where `from` has a cursor that is none, `room/closed`.
    */
   onMessage(filter: MessageFilter, handler: MessageHandler, options?: OnMessageOptions): Undo;
@@ -231,6 +233,24 @@ export function createAgent(options: AgentOptions): Agent {
     if (scope.closed) throw closed();
   }
 
+  function assertRoomFor(consumer: string): void {
+    const known = writer.register()?.consumers ?? {};
+    if (Object.hasOwn(known, consumer) || Object.keys(known).length < maxConsumers) return;
+    throw new FlockError(
+      "messaging/too-many-consumers",
+      `The agent ${name} has ${maxConsumers} consumers, those of earlier sessions included: ${consumer} would be one more. Use names that stay.`,
+      { details: { consumer, maxConsumers } },
+    );
+  }
+
+  /** What requests and streams mark is theirs to mark: an application's message of these roles would wait for nobody. */
+  function send(message: OutgoingMessage): Promise<SentMessage> {
+    const role = (message as RoledMessage | null)?.role;
+    if (role === undefined || role === "reply") return outbox.send(message);
+    const why = `A message of the role ${JSON.stringify(role)} is sent by request or openStream: leave the role out.`;
+    return Promise.reject(new FlockError("messaging/invalid-message", why, { details: { path: "role" } }));
+  }
+
   /** Stops with the agent at the latest, and once: by then another may have its name. */
   function kept(stop: Undo): Undo {
     const undo = (): void => {
@@ -257,6 +277,7 @@ export function createAgent(options: AgentOptions): Agent {
         { details: { consumer: key } },
       );
     }
+    assertRoomFor(key);
     const stop = openConsumer({
       ...delivery,
       name: key,
@@ -291,7 +312,7 @@ export function createAgent(options: AgentOptions): Agent {
       return writer.id;
     },
     capabilities,
-    send: (message) => (scope.closed ? Promise.reject(closed()) : outbox.send(message)),
+    send: (message) => (scope.closed ? Promise.reject(closed()) : send(message)),
     async respond(message, response) {
       assertOpen();
       return outbox.send(createResponse(message, response));

@@ -295,6 +295,18 @@ describe("consumers of messages with a key", () => {
     expect(await index.duplicate(one, "a", [two])).toEqual({ of: two, isDone: true });
   });
 
+  it("MSG-156: nothing waits for a message whose lane has departed", async () => {
+    const { pages, lane } = await setUp({ [here]: [[keyed(1, "a")]], [there]: [[keyed(2, "a")]] });
+    const replica = createReplica(pages);
+    const index = openIndex(replica);
+    replica.deliver(lane(here), 0);
+    replica.deliver(lane(there), 0);
+    expect(await index.duplicate(two, "a")).toEqual({ of: one, isDone: false });
+    for (const { name } of [...replica.log.pages(here)]) replica.log.release(here, name);
+    expect(await index.duplicate(two, "a")).toBeUndefined();
+    expect(await index.first("a")).toBe(two);
+  });
+
   it("MSG-94: a message to somebody else, or of another type, stands for none", async () => {
     const { pages, lane } = await setUp({
       [here]: [[keyed(1, "a", { to: "clerk" }), keyed(2, "a", { type: "LOG" })]],

@@ -11,7 +11,6 @@ import {
 import type { Tamper } from "./member.ts";
 import {
   createRequestsBook,
-  isRefused,
   type Life,
   outcomeOf,
   type Question,

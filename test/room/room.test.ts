@@ -113,6 +113,35 @@ describe("a room without a relay", () => {
   });
 });
 
+describe("what an agent can't do", () => {
+  it("MSG-140: have more than 256 consumers, those of earlier sessions included", async () => {
+    const room = await open("team");
+    const critic = await room.agent("critic");
+    const listen = (consumer: string) => critic.onMessage({}, () => undefined, { consumer });
+    for (let index = 0; index < 256; index++) listen(`c${index}`)();
+    expect(() => listen("one more")).toThrow(
+      expect.objectContaining({ code: "messaging/too-many-consumers" }),
+    );
+    listen("c17");
+    await critic.close();
+    const again = await room.agent("critic");
+    expect(() => again.onMessage({}, () => undefined, { consumer: "one more" })).toThrow(
+      expect.objectContaining({ code: "messaging/too-many-consumers" }),
+    );
+  });
+
+  it.each(["request", "stream"])("MSG-141: send a %s by itself", async (role) => {
+    const room = await open("team");
+    const planner = await room.agent("planner");
+    const message = { to: "critic", type: "QUERY", content: 1, role };
+    await expect(planner.send(message)).rejects.toMatchObject({
+      code: "messaging/invalid-message",
+      details: { path: "role" },
+    });
+    expect(room.messages.get()).toEqual([]);
+  });
+});
+
 describe("what cannot be opened", () => {
   it.each(["", "a b", "a/b", "../x", "x".repeat(65), undefined, 7])("ROOM-6: %j is no room", async (id) => {
     await expect(openRoom(id as string)).rejects.toMatchObject({ code: "protocol/invalid-room" });

@@ -1,9 +1,16 @@
+import * as z from "zod/mini";
 import type { Entry } from "../../crdt/index.ts";
-import { type DeadLetterBody, defaultPriority } from "../../protocol/index.ts";
-import type { Message } from "../message/message.ts";
+import {
+  agentOf,
+  type DeadLetterBody,
+  defaultPriority,
+  redriveKind,
+  redriveSchema,
+} from "../../protocol/index.ts";
+import type { CompiledFilter } from "../filter/filter.ts";
+import { type Message, readMessage } from "../message/message.ts";
 import type { Attempt } from "./handler-context.ts";
 import type { LaneCursor } from "./lane-cursor.ts";
-import type { Wanted } from "./offering.ts";
 import type { LanePage } from "./position.ts";
 import type { Job, LaneLoad } from "./schedule.ts";
 
@@ -53,6 +60,28 @@ export interface Delivery<L extends DeliveryLane = DeliveryLane> extends Job {
   /** Ends that. */
   cutOff: AbortController | undefined;
   verdict: Verdict | undefined;
+}
+
+/** What an entry brings a consumer: a message, or the id of one that it is to handle again. */
+export type Wanted = { readonly message: Message } | { readonly redriven: string };
+
+export interface WantedOptions {
+  name: string;
+  group: string | undefined;
+  writer: { readonly id: string };
+  compiled: CompiledFilter;
+}
+
+/** Tells what an entry brings a consumer; undefined where that is nothing. */
+export function wantedOf(entry: Entry, { name, group, writer, compiled }: WantedOptions): Wanted | undefined {
+  if (entry.kind === redriveKind) {
+    const asked = z.safeParse(redriveSchema, entry.body);
+    if (!asked.success || asked.data.consumer !== name) return undefined;
+    const isMine = group !== undefined || asked.data.agent === agentOf(writer.id);
+    return isMine ? { redriven: asked.data.message } : undefined;
+  }
+  const message = compiled.mayHold(entry) ? readMessage(entry) : undefined;
+  return message && compiled.takes(message) ? { message } : undefined;
 }
 
 /** Creates the delivery of what an entry brings. */

@@ -1,11 +1,7 @@
-import * as z from "zod/mini";
 import type { Documents, Entry } from "../../crdt/index.ts";
-import { agentOf, redriveKind, redriveSchema } from "../../protocol/index.ts";
-import type { CompiledFilter } from "../filter/filter.ts";
-import { type Message, readMessage } from "../message/message.ts";
 import type { ConsumerLane } from "./consumer-lanes.ts";
 import type { ConsumerPositions } from "./consumer-positions.ts";
-import { createDelivery, type Delivery } from "./delivery.ts";
+import { createDelivery, type Delivery, type WantedOptions, wantedOf } from "./delivery.ts";
 import type { LaneCursor } from "./lane-cursor.ts";
 import type { LanePage } from "./position.ts";
 import type { Schedule } from "./schedule.ts";
@@ -21,14 +17,7 @@ export interface Offering {
   isMine(delivery: LaneDelivery): boolean;
 }
 
-/** What an entry brings a consumer: a message, or the id of one that it is to handle again. */
-export type Wanted = { readonly message: Message } | { readonly redriven: string };
-
-export interface OfferingOptions {
-  name: string;
-  group: string | undefined;
-  writer: { readonly id: string };
-  compiled: CompiledFilter;
+export interface OfferingOptions extends WantedOptions {
   order: "lane" | "none";
   documents: Pick<Documents, "isHere">;
   positions: ConsumerPositions;
@@ -51,21 +40,8 @@ const pagesAhead = 8;
 
 /** Creates the offering of a consumer. */
 export function createOffering(options: OfferingOptions): Offering {
-  const { name, group, order, writer, compiled, documents, positions, schedule, share } = options;
+  const { group, order, documents, positions, schedule, share } = options;
   const { knownLanes, isCaughtUp, deliveries, refuse, onPassed } = options;
-
-  function wantedOf(entry: Entry): Wanted | undefined {
-    if (entry.kind === redriveKind) return redrivenOf(entry);
-    const message = compiled.mayHold(entry) ? readMessage(entry) : undefined;
-    return message && compiled.takes(message) ? { message } : undefined;
-  }
-
-  function redrivenOf({ body }: Entry): Wanted | undefined {
-    const asked = z.safeParse(redriveSchema, body);
-    if (!asked.success || asked.data.consumer !== name) return undefined;
-    const isMine = group !== undefined || asked.data.agent === agentOf(writer.id);
-    return isMine ? { redriven: asked.data.message } : undefined;
-  }
 
   function mayTake(lane: string): boolean {
     if (isCaughtUp()) return true;
@@ -120,7 +96,7 @@ export function createOffering(options: OfferingOptions): Offering {
         const { page, index } = value;
         const entry = page.entries[index] as Entry;
         if (deliveries.has(entry.id)) continue;
-        const wanted = wantedOf(entry);
+        const wanted = wantedOf(entry, options);
         if (!wanted) {
           cursor.pass(pages, page.name, index, index + 1);
           onPassed();
