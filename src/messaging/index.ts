@@ -3,8 +3,8 @@
  * and when a message counts as delivered. Refuses to know sockets, storage, and what the messages are about.
  */
 export { type ConsumerOptions, openConsumer } from "./consumer/consumer.ts";
-export type { ConsumerDelivery } from "./consumer/delivery-rules.ts";
 export { withoutServed } from "./consumer/consumer-positions.ts";
+export type { ConsumerDelivery } from "./consumer/delivery-rules.ts";
 export type { HandlerContext, MessageHandler } from "./consumer/handler-context.ts";
 export type { LaneGap } from "./consumer/history-lane.ts";
 export type { ConsumerStart } from "./consumer/history-start.ts";
