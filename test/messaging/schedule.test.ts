@@ -136,6 +136,37 @@ describe("the schedule", () => {
   });
 });
 
+describe("places that jobs have left", () => {
+  it("MSG-159: are cleared away, and what waits keeps its order", () => {
+    const schedule = createSchedule<TestJob>({ order: "none", maxInFlight: 1_000, maxWaiting: 1_000 });
+    const lane = laneOf();
+    let asked = 0;
+    const jobs = Array.from({ length: 200 }, (_, index) => {
+      const job = createJob(`${index}`.padStart(3, "0"), lane, 4, index);
+      let slot: object | undefined;
+      return Object.defineProperty(job, "slot", {
+        get: () => {
+          asked++;
+          return slot;
+        },
+        set(value: object | undefined) {
+          slot = value;
+        },
+      });
+    });
+    for (const job of jobs) schedule.add(job, 1);
+    for (let times = 0; times < 50; times++) {
+      for (const job of jobs) schedule.defer(job, 1_000_000 - times * 1_000 - Number(job.id));
+    }
+    asked = 0;
+    const taken: string[] = [];
+    for (let job = schedule.take(1_000_000); job; job = schedule.take(1_000_000)) taken.push(job.id);
+    expect(taken).toEqual(jobs.map(({ id }) => id).reverse());
+    // Without it each of the 10,000 places is looked at.
+    expect(asked).toBeLessThan(3_000);
+  });
+});
+
 /** The wait of one job of the lowest priority, while there are always some of the highest. */
 function longestWait(make: (aged: boolean) => Schedule<TestJob>, aged: boolean): number {
   const schedule = make(aged);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import type { ConsumerPositionsOptions } from "../../src/messaging/consumer/consumer-positions.ts";
 import type { ConsumerRecord, RegisterRecord } from "../../src/protocol/index.ts";
-import { explore, type Scenario } from "../../src/testing/index.ts";
+import { explore, type FlockStep, type Scenario } from "../../src/testing/index.ts";
 import { isCaught, lyingDisk } from "./faults.ts";
 import { relayCode } from "./flock.ts";
 import type { MessagesBook } from "./messages-book.ts";
@@ -166,6 +166,45 @@ describe("messages, their consumers and what becomes of them", () => {
       redrive: async ({ id }: { id: string }) => ({ id, settled: async () => undefined }),
     });
     expect(await isCaughtWithout(/was not called again/, "redrives", broken)).toBe(true);
+  });
+});
+
+/** Steps that a failure was shrunk to, with the seed of their world. */
+const shrunk: readonly { title: string; seed: number; steps: readonly FlockStep[] }[] = [
+  {
+    title: "PROP-31 what another acknowledged while it was counted on disk here is not handled again",
+    seed: 27,
+    steps: [
+      { afterMs: 49, does: "come", on: "m1", draw: 0 },
+      { afterMs: 0, does: "send", on: "m0", draw: 3839 },
+      { afterMs: 18, does: "send", on: "m1", draw: 0 },
+    ],
+  },
+  {
+    title: "PROP-32 a register that told of a lane before the lane came counts once it has come",
+    seed: 657,
+    steps: [
+      { afterMs: 51, does: "redrive", on: "m1", draw: 0 },
+      { afterMs: 5, does: "relayCrash", forMs: 5 },
+      { afterMs: 0, does: "send", on: "m0", draw: 0 },
+    ],
+  },
+  {
+    title: "PROP-32 who only learns from others keeps no mark of each page",
+    seed: 54,
+    steps: [
+      { afterMs: 9000, does: "send", on: "m1", draw: 2601 },
+      { afterMs: 0, does: "send", on: "m0", draw: 2197 },
+      { afterMs: 90, does: "send", on: "m0", draw: 0 },
+      { afterMs: 0, does: "send", on: "m0", draw: 4834 },
+      { afterMs: 0, does: "send", on: "m0", draw: 1125 },
+    ],
+  },
+];
+
+describe("what shrunk runs brought to light stays mended", () => {
+  it.each(shrunk)("$title", async ({ seed, steps }) => {
+    await explore(messagesScenario(watched), { relay: relayCode, seeds: [seed], steps, shrinkRuns: 0 });
   });
 });
 

@@ -5,11 +5,12 @@ import { relayCode } from "./flock.ts";
 const only = process.env["FLOCKSTATE_SEED"];
 const chunk = 20;
 
-/** The seeds of a run: `FLOCKSTATE_SEED=n` for one, `FLOCKSTATE_SEEDS=n` for that many, else `count`; pinned ones always. */
+/** The seeds of a run: `FLOCKSTATE_SEED=n` for one, `FLOCKSTATE_SEEDS=n` for that many from `FLOCKSTATE_FIRST` or 0 on, else `count`; pinned ones always. */
 export function seedsFor(count: number, pinned: readonly number[] = []): number[] {
   if (only !== undefined) return [Number(only)];
+  const first = Number(process.env["FLOCKSTATE_FIRST"] ?? 0);
   const wanted = Number(process.env["FLOCKSTATE_SEEDS"] ?? count);
-  return [...new Set([...pinned, ...Array.from({ length: wanted }, (_, index) => index)])];
+  return [...new Set([...pinned, ...Array.from({ length: wanted }, (_, index) => first + index)])];
 }
 
 /**
