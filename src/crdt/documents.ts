@@ -51,6 +51,7 @@ import type { TabLink } from "./transports/tab-link.ts";
 import type { TokenSource } from "./transports/token-source.ts";
 import { createViews, type Views } from "./views/views.ts";
 import { createDepartures, type Departures } from "./writers/departures.ts";
+import type { Pen } from "./writers/pen.ts";
 import { createRegisters } from "./writers/registers.ts";
 import {
   createWriterPool,
@@ -60,6 +61,9 @@ import {
   type WriterPool,
 } from "./writers/writer-pool.ts";
 import { readWriter } from "./writers/writer-records.ts";
+
+/** A writer that is here only to be sent. */
+export type AdoptedWriter = Pick<Pen, "id" | "append">;
 
 /** The documents of a room on this device: loaded, kept, exchanged with the relay and with other tabs. */
 export interface Documents {
@@ -76,6 +80,8 @@ export interface Documents {
   readonly shared: SharedDocument;
   /** Opens a writer for an agent: the first of its writers here that nobody has open, else a new one. */
   openWriter(agent: string): Promise<OpenedWriter>;
+  /** A writer whose page is gone is here, to send what it left. */
+  readonly adopted: Emitter<AdoptedWriter>;
   /** The agent that had this writer open has closed. */
   releaseWriter(writer: string): void;
   /** The latest record of every writer known here. */
@@ -249,6 +255,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     return document;
   }
 
+  const adopted = createEmitter<AdoptedWriter>();
   const pool: WriterPool = createWriterPool({
     principal,
     prefix,
@@ -267,6 +274,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
     onStored: (name, update) => tabs?.publish(name, update),
     onFrozen: (writer, update) => received.preload(parseDocumentName(registerName(writer)), update),
     onRegisterChanged: (writer) => registerChanged.emit(writer),
+    onAdopted: (writer) => adopted.emit(writer),
     onWriters: (writers) => presence.setWriters(writers),
     onPending: board.refresh,
     onProblem: report.tell,
@@ -403,6 +411,7 @@ async function openIn(scope: Scope, options: DocumentsOptions): Promise<Document
       if (hasJoined || !opened.resumed) return opened;
       return { ...opened, resumed: false, knownLanes: writersBefore };
     },
+    adopted,
     releaseWriter: (writer) => pool.release(writer),
     registers: registers.all,
     register: registers.get,

@@ -67,4 +67,4 @@ export { createServiceDesk, type ServiceDesk } from "./requests/service-desk.ts"
 export type { StreamPiece } from "./streams/assembly.ts";
 export { type ReadStreamOptions, readStream } from "./streams/read-stream.ts";
 export type { StreamWriter } from "./streams/stream-writer.ts";
-export { createStreams, type OutgoingStream } from "./streams/streams.ts";
+export { createStreams, failOpenStreams, type OutgoingStream } from "./streams/streams.ts";

@@ -37,6 +37,7 @@ import {
   createServiceDesk,
   type DeadLetter,
   type DeliveryStatus,
+  failOpenStreams,
   type ListedMessage,
   type MessageDefinition,
   openDeadLetters,
@@ -386,6 +387,7 @@ export async function openRoom<S extends StateSchema = Record<never, never>>(
   });
   scope.add(() => documents.close());
   scope.add(documents.problems.on((error) => problems.emit(error)));
+  scope.add(documents.adopted.on((writer) => failOpenStreams(writer, documents.log)));
 
   try {
     return await furnish();

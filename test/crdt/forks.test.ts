@@ -35,6 +35,7 @@ async function openTab(persistence: Persistence, received: [name: string, docume
     onStored: () => undefined,
     onFrozen: () => undefined,
     onRegisterChanged: () => undefined,
+    onAdopted: () => undefined,
     onWriters: (writers) => present.set(writers),
     pages: createLocalPages(),
     retention: defaultRetention,

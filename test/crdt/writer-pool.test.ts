@@ -34,6 +34,7 @@ async function openTab(
     onStored: () => undefined,
     onFrozen: () => undefined,
     onRegisterChanged: () => undefined,
+    onAdopted: () => undefined,
     onWriters: (writers) => present.set(writers),
     pages: createLocalPages(),
     retention: defaultRetention,

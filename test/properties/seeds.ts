@@ -5,7 +5,10 @@ import { relayCode } from "./flock.ts";
 const only = process.env["FLOCKSTATE_SEED"];
 const chunk = 20;
 
-/** The seeds of a run: `FLOCKSTATE_SEED=n` for one, `FLOCKSTATE_SEEDS=n` for that many from `FLOCKSTATE_FIRST` or 0 on, else `count`; pinned ones always. */
+/**
+ * The seeds of a run: `FLOCKSTATE_SEED=n` for one, `FLOCKSTATE_SEEDS=n` for that many from `FLOCKSTATE_FIRST` or 0 on, else
+ * `count`; pinned ones always.
+ */
 export function seedsFor(count: number, pinned: readonly number[] = []): number[] {
   if (only !== undefined) return [Number(only)];
   const first = Number(process.env["FLOCKSTATE_FIRST"] ?? 0);

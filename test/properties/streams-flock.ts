@@ -251,9 +251,6 @@ async function complaintsOf(
       const isLost = !isHere && readers.every(({ text }) => text === "");
       // So is the message that opened it.
       if (first && isLost && !(await simulation.until(first.room.provenance(stream.id)))) continue;
-      // Another tab has the dead page's writer, to send what it left: nobody has opened it again.
-      const isOpen = members.some(({ agent }) => stream.id.startsWith(`${agent.writer}/`));
-      if (!isOpen) continue;
       found.push(`${waiting.name} still reads ${stream.id}`);
     } else if (failed && isHere && !stream.isGivenUp) {
       found.push(`${stream.id} failed for ${failed.name}, though its writer is there`);

@@ -55,7 +55,9 @@ describe("writers of one agent", () => {
 
   it("PROP-9 control: forks that nobody sees while they happen are caught", async () => {
     const broken = { clocksOf: () => undefined };
-    expect(await isCaughtWithout(/are one writer/, "../../src/crdt/writers/clocks.ts", broken, {})).toBe(true);
+    expect(await isCaughtWithout(/are one writer/, "../../src/crdt/writers/clocks.ts", broken, {})).toBe(
+      true,
+    );
   });
 
   it("PROP-9 control: what is taken for one's own and dropped is caught", async () => {
@@ -66,7 +68,9 @@ describe("writers of one agent", () => {
   it("PROP-10 control: a writer that takes its own for another's is caught", async () => {
     const broken = { clocksIn: () => new Map() };
     const options = { clone: false };
-    expect(await isCaughtWithout(/counts as forked/, "../../src/crdt/writers/clocks.ts", broken, options)).toBe(true);
+    expect(
+      await isCaughtWithout(/counts as forked/, "../../src/crdt/writers/clocks.ts", broken, options),
+    ).toBe(true);
   });
 
   it("PROP-11 control: tabs that leave alone what they can't lock are caught", async () => {

@@ -79,6 +79,8 @@ export interface WriterPoolOptions extends Omit<WriterOptions, "id" | "records">
   /** What this device wrote into the register of a frozen writer; what comes from elsewhere goes on from it. */
   onFrozen(writer: string, update: Uint8Array): void;
   onRegisterChanged(writer: string): void;
+  /** A writer whose page is gone is here to be sent; what that page left undone may be said in its name. */
+  onAdopted(writer: Pick<Writer, "id" | "append">): void;
   /** The writers of agents that are open here have changed. */
   onWriters(writers: readonly string[]): void;
 }
@@ -248,7 +250,10 @@ export function createWriterPool(options: WriterPoolOptions): WriterPool {
 
   /** Sends what closed tabs left unsent; a writer with nothing unsent is let go at once. */
   async function adopt(): Promise<void> {
-    for (const id of await listWriters(records)) if (!closed && !pooled.has(id)) await adoptOne(id);
+    for (const id of await listWriters(records)) {
+      const adopted = closed || pooled.has(id) ? undefined : await adoptOne(id);
+      if (adopted?.role === "adopted" && !adopted.forked) options.onAdopted(adopted.writer);
+    }
     await letGo();
   }
 

@@ -36,16 +36,21 @@ export interface StreamsOptions {
 
 const contentTypeSchema = referenceSchema.shape.contentType;
 
+/** Says of what a writer left open, in a page that is gone, that it has failed. */
+export function failOpenStreams(writer: StreamsOptions["writer"], log: Pick<EntryLog, "pages">): void {
+  for (const [of, at] of openStreamsOf(log.pages(writer.id))) {
+    const body = { of, at, failure: "The writer went away before its end." };
+    writer.append({ kind: streamEndKind, parents: [of], body });
+  }
+}
+
 /** Creates them for an agent that was just opened: what its writer left open, in a page that is gone, has failed. */
 export function createStreams(options: StreamsOptions): Streams {
   const { writer, log, outbox } = options;
   const open = new Set<StreamWriter>();
   let isClosed = false;
 
-  for (const [of, at] of openStreamsOf(log.pages(writer.id))) {
-    const body = { of, at, failure: "The writer went away before its end." };
-    writer.append({ kind: streamEndKind, parents: [of], body });
-  }
+  failOpenStreams(writer, log);
 
   return {
     async open({ contentType = "text/plain; charset=utf-8", highWaterMarkBytes, ...message }) {
