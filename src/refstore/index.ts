@@ -42,3 +42,4 @@ export {
   verify,
 } from "./reference.ts";
 export type { ReferenceChange, ReferenceState, ReferenceStatus } from "./states.ts";
+export { whenRemote } from "./when-remote.ts";

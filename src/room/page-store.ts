@@ -1,6 +1,6 @@
 import type { PageStore } from "../crdt/index.ts";
 import { sealContentType } from "../protocol/index.ts";
-import type { LayeredStore, ReferenceStore } from "../refstore/index.ts";
+import { type LayeredStore, type ReferenceStore, whenRemote } from "../refstore/index.ts";
 
 /** Keeps sealed pages among the references of a room; `remote` is the relay's store, absent in a room without one. */
 export function createPageStore(refs: LayeredStore, remote: ReferenceStore | undefined): PageStore {
@@ -20,32 +20,4 @@ export function createPageStore(refs: LayeredStore, remote: ReferenceStore | und
       await refs.delete(hash);
     },
   };
-}
-
-/** Resolves when the relay has a reference; it may have to wait for the network, and for ever. */
-function whenRemote(
-  refs: LayeredStore,
-  id: string,
-  { signal }: { signal?: AbortSignal } = {},
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    if (signal?.aborted) {
-      reject(signal.reason);
-      return;
-    }
-    if (refs.state(id)?.state === "remote") {
-      resolve();
-      return;
-    }
-    const end = (settle: () => void): void => {
-      undo();
-      signal?.removeEventListener("abort", abort);
-      settle();
-    };
-    const abort = (): void => end(() => reject(signal?.reason));
-    const undo = refs.onChange((change) => {
-      if (change.id === id && change.state === "remote") end(resolve);
-    });
-    signal?.addEventListener("abort", abort);
-  });
 }

@@ -35,6 +35,8 @@ export interface MessagesBook {
   /** Gives what is told when the handler says what became of it. */
   begin(begun: Begun): (word: "ack" | "term" | "failed") => void;
   published(publication: Publication): void;
+  /** Whether the latest word of some writer is that its consumer, which shares its position, is done with a message. */
+  isPassed(name: string, agent: string | undefined, id: string): boolean;
   /** A consumer was asked to handle a message again, in the place of whoever asked. */
   asked(consumer: string, id: string): void;
   /** How often a consumer's handlers were called with a message. */
@@ -64,6 +66,7 @@ export function createMessagesBook(): MessagesBook {
   /** What others have seen that a writer's consumer is done with. */
   const shown = new Map<string, Set<string>>();
   const seen = new WeakSet<ConsumerRecord>();
+  const latest = new Map<string, ConsumerRecord>();
   const violations = new Set<string>();
   let now = 0;
   let calls = 0;
@@ -129,6 +132,7 @@ export function createMessagesBook(): MessagesBook {
       };
     },
     published({ writer, name, record, others, liveIn }) {
+      latest.set(`${writer} ${name}`, record);
       const { group, lanes: positions } = record;
       const owed = new Map(
         [...(shown.get(`${writer} ${name}`) ?? [])].map((id) => [id, "it has said before"]),
@@ -153,6 +157,16 @@ export function createMessagesBook(): MessagesBook {
           violations.add(`${writer} forgets that ${name} is done with ${id}, as ${why}`);
         }
       }
+    },
+    isPassed(name, agent, id) {
+      const lane = id.slice(0, id.indexOf("/"));
+      // Not every run tells the book what is published.
+      if (latest.size === 0) return true;
+      return [...latest].some(([key, { lanes: positions }]) => {
+        const isIts = key.endsWith(` ${name}`) && (agent === undefined || key.startsWith(`${agent}.`));
+        const position = positions[lane];
+        return isIts && position !== undefined && isDone(position, id);
+      });
     },
     asked: (consumer, id) => void askedAgain.add(`${consumer} ${id}`),
     begins: (consumer, id) => begins.get(`${consumer} ${id}`) ?? [],

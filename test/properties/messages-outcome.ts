@@ -84,7 +84,8 @@ function* unsettled(outcome: Outcome): Iterable<string> {
         if (!status || !isTrue(book, shared, message, status)) yield what;
       }
     }
-    for (const { shared } of addresseesOf(plan, message)) {
+    for (const { planned, shared, agent } of addresseesOf(plan, message)) {
+      if (!book.isPassed(planned.name, agent, message.id)) yield `${shared} has not passed ${message.id}`;
       const isSettled = book.isAcknowledged(shared, message.id) || isGivenUp(outcome, shared, message.id);
       if (!isSettled) yield `${shared} neither acknowledged nor gave up ${message.id}`;
     }
@@ -218,16 +219,26 @@ function* misburied({ history, members }: Outcome): Iterable<string> {
     if (first && shownBy(member) !== shownBy(first)) {
       yield `dead letters differ:\n  ${first.name} ${shownBy(first)}\n  ${member.name} ${shownBy(member)}`;
     }
-    for (const letter of member.room.deadLetters.get()) {
-      const statuses = member.room.deliveryStatus(letter.id);
-      const mine = statuses?.find(
+    yield* misjudged(member);
+  }
+}
+
+/** Letters whose message is shown as something else. */
+function* misjudged({ name, room }: MessagesMember): Iterable<string> {
+  const letters = room.deadLetters.get();
+  for (const letter of letters) {
+    const shared = sharedBy(letter);
+    // Of a group several members may have given up the same message, each for its reason.
+    const outcomes = letters.filter((each) => each.id === letter.id && sharedBy(each) === shared);
+    const states = outcomes.map(({ outcome }) => (outcome === "exhausted" ? "dead" : outcome));
+    const shown = room
+      .deliveryStatus(letter.id)
+      ?.filter(
         ({ agent, consumer, group }) =>
           consumer === letter.consumer && (group !== undefined || agent === letter.agent),
       );
-      const state = letter.outcome === "exhausted" ? "dead" : letter.outcome;
-      if (statuses && mine?.state !== state) {
-        yield `${member.name} lists ${letterText(letter)} as ${letter.outcome} and shows it as ${mine?.state}`;
-      }
+    if (shown && !shown.some(({ state }) => states.some((each) => each === state))) {
+      yield `${name} lists ${letterText(letter)} as ${letter.outcome} and shows it as ${shown[0]?.state}`;
     }
   }
 }

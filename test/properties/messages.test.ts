@@ -190,6 +190,28 @@ const shrunk: readonly { title: string; seed: number; steps: readonly FlockStep[
     ],
   },
   {
+    title: "PROP-30 what names a writer that has sealed it is handled by whoever reads the lane",
+    seed: 1550,
+    steps: [
+      { afterMs: 311, does: "go", on: "m0", draw: 0 },
+      { afterMs: 0, does: "send", on: "m1", draw: 2095 },
+      { afterMs: 135, does: "send", on: "m1", draw: 2577 },
+      { afterMs: 0, does: "come", on: "m0", draw: 9523 },
+      { afterMs: 200, does: "send", on: "m1", draw: 3078 },
+      { afterMs: 0, does: "crash", on: "m0", forMs: 200 },
+      { afterMs: 329, does: "mute", on: "m1", forMs: 60000 },
+      { afterMs: 163, does: "close", on: "m1", forMs: 60000 },
+      { afterMs: 0, does: "partition", on: "m1", forMs: 200 },
+      { afterMs: 0, does: "crash", on: "m1", forMs: 20000 },
+      { afterMs: 10000, does: "send", on: "m0", draw: 2150 },
+      { afterMs: 21124, does: "send", on: "m0", draw: 0 },
+      { afterMs: 0, does: "send", on: "m1", draw: 5377 },
+      { afterMs: 0, does: "send", on: "m1", draw: 5192 },
+      { afterMs: 86, does: "crash", on: "m0", forMs: 0 },
+      { afterMs: 0, does: "crash", on: "m1", forMs: 0 },
+    ],
+  },
+  {
     title: "PROP-32 who only learns from others keeps no mark of each page",
     seed: 54,
     steps: [

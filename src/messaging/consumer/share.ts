@@ -9,7 +9,7 @@ export interface Share {
   /** Whether something of a lane may be this writer's. */
   mayHold(lane: string): boolean;
   /** Whether what an entry brings is this writer's: a message, or the id of one that it asks to handle again. */
-  isMine(entry: Pick<Entry, "id" | "writer">, messageId: string, message: Message | undefined): boolean;
+  isMine(entry: Pick<Entry, "writer" | "page">, messageId: string, message: Message | undefined): boolean;
   /** Whether another writer's register bears on it. */
   isPeer(writer: string): boolean;
   /** Looks at who is here and consumes anew; tells whether those are others than before. `writer` has come or changed. */
@@ -21,7 +21,7 @@ export interface ShareOptions {
   group: string | undefined;
   order: "lane" | "none";
   writer: { readonly id: string };
-  documents: Pick<Documents, "presence" | "register" | "registers" | "isHere" | "log">;
+  documents: Pick<Documents, "presence" | "register" | "registers" | "isHere" | "history">;
 }
 
 /** To pick costs a hash for each writer that is here: so many picks are kept, about a megabyte. */
@@ -76,16 +76,22 @@ export function createShare({ name, group, order, writer, documents }: ShareOpti
     return isMine;
   }
 
-  /** The one writer that a message names, while that is within reach; one that was sealed is whoever's reads the lane. */
-  function addresseeOf({ to }: Message, id: string): string | undefined {
+  /**
+   * The one writer that a message names, while its page is not sealed; else it is whoever's reads the lane. By the mark, as
+   * some still hold live what others have to read back.
+   */
+  function addresseeOf(
+    { writer: lane, page }: Pick<Entry, "writer" | "page">,
+    { to }: Message,
+  ): string | undefined {
     const isPresent = to !== undefined && candidates().includes(to);
-    return isPresent && documents.log.get(id) ? to : undefined;
+    return isPresent && page.number >= (documents.history.marks(lane)?.low ?? 0) ? to : undefined;
   }
 
   return {
     mayHold: (lane) => order === "none" || isPicked(lane),
     isMine(entry, messageId, message) {
-      const addressee = message && addresseeOf(message, entry.id);
+      const addressee = message && addresseeOf(entry, message);
       if (addressee !== undefined) return addressee === writer.id;
       return isPicked(order === "lane" ? entry.writer : messageId);
     },

@@ -1,6 +1,6 @@
 import { createWrite, type Write, type WriteStages } from "../../crdt/index.ts";
-import { parseEntryId } from "../../protocol/index.ts";
-import type { LayeredStore } from "../../refstore/index.ts";
+import { everyone, parseEntryId } from "../../protocol/index.ts";
+import { type LayeredStore, whenRemote } from "../../refstore/index.ts";
 import type { Addressed } from "../delivery/delivery.ts";
 
 /** A message that was sent: in the room's list here, on its way elsewhere. */
@@ -36,29 +36,15 @@ export function sentMessage(
         local: entry.local,
         // Without its bytes at the relay a message is of no use to anybody elsewhere.
         relayed: reference
-          ? async () => void (await Promise.all([entry.relayed(), uploaded(ports.refs, reference.id)]))
+          ? async (signal) =>
+              void (await Promise.all([entry.relayed(), whenRemote(ports.refs, reference.id, { signal })]))
           : entry.relayed,
       };
-      if (to !== undefined) {
+      if (to !== undefined && to !== everyone) {
         stages.delivered = (signal) =>
           ports.delivered({ id, writer: parseEntryId(id)?.writer ?? "", type, to }, signal);
       }
       return createWrite(stages).settled(stage, options);
     },
   };
-}
-
-/** Resolves when the relay has a reference; where it never will, the entry's own stage tells of the end. */
-function uploaded(refs: SentPorts["refs"], id: string): Promise<void> {
-  return new Promise((resolve) => {
-    if (refs.state(id)?.state === "remote") {
-      resolve();
-      return;
-    }
-    const undo = refs.onChange((change) => {
-      if (change.id !== id || change.state !== "remote") return;
-      undo();
-      resolve();
-    });
-  });
 }
