@@ -73,6 +73,7 @@ import { type HistoryOptions, type HistoryRecord, readHistory } from "./history.
 import { createMoment, type Moment } from "./moment.ts";
 import { createPageStore } from "./page-store.ts";
 import { type RoomPlatform, resolvePlatform } from "./platform.ts";
+import { parseRelay } from "./relay-address.ts";
 import { type ReplayedRecord, type ReplayOptions, readReplay } from "./replay.ts";
 import { type AgentInfo, openRoster } from "./roster.ts";
 import { createStorageMeter, type StorageQuota, watchReferences } from "./storage.ts";
@@ -607,36 +608,5 @@ function assertCapabilities(capabilities: readonly string[]): void {
   throw new FlockError(
     "room/invalid-options",
     `An agent has at most ${maxCapabilities} capabilities of at most ${maxCapabilityLength} characters each.`,
-  );
-}
-
-interface RelayAddress {
-  host: string;
-  http: string;
-  webSocket: string;
-}
-
-function parseRelay(address: string): RelayAddress {
-  let url: URL;
-  try {
-    url = new URL(address);
-  } catch (cause) {
-    throw invalidRelay(address, cause);
-  }
-  const isSecure = url.protocol === "https:" || url.protocol === "wss:";
-  if (!isSecure && url.protocol !== "http:" && url.protocol !== "ws:") throw invalidRelay(address, undefined);
-  const base = `${url.host}${url.pathname.replace(/\/+$/, "")}`;
-  return {
-    host: base,
-    http: `${isSecure ? "https" : "http"}://${base}`,
-    webSocket: `${isSecure ? "wss" : "ws"}://${base}`,
-  };
-}
-
-function invalidRelay(address: string, cause: unknown): FlockError {
-  return new FlockError(
-    "room/invalid-options",
-    `The relay's address ${JSON.stringify(address)} is not valid: use one like https://relay.example.com.`,
-    { cause },
   );
 }

@@ -33,7 +33,8 @@ export interface StreamWriter extends Closable {
    */
   write(part: string | Uint8Array): Promise<void>;
   /**
-   * Ends it, and gives the whole as a reference. A second call gives the same.
+   * Ends it, and gives the whole as a reference, once readers here have the end; it is stored with the lane, shortly after.
+   * A second call gives the same.
    *
    * @throws `messaging/stream-closed`, and what storing a reference throws: then the stream has failed.
    */
