@@ -47,6 +47,8 @@ describe("a flock on bad machines", () => {
 
   it("PROP-14 control: a disk that keeps a cursor and forgets what it covers is caught", async () => {
     const tamper = forgetfulDisk;
-    expect(await isCaught(/differs|lacks|lost/, 40, (seed) => playFlock(seed, { ...lost, tamper }))).toBe(true);
+    expect(await isCaught(/differs|lacks|lost/, 40, (seed) => playFlock(seed, { ...lost, tamper }))).toBe(
+      true,
+    );
   });
 });
